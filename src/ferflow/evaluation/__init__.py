@@ -1,0 +1,1 @@
+"""Evaluation: metrics and figures from the predictions table. Knows neither Keras nor MLflow."""

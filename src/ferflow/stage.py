@@ -1,0 +1,43 @@
+"""How a stage script starts and ends: quiet libraries, one clear line on failure."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Final
+
+from ferflow.errors import FerflowError
+
+#: Set before any heavy import, and only where the user has not chosen otherwise.
+_ENVIRONMENT: Final = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow prints pages about GPUs that are not there
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # it would look up a host at every start
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server is reported in seconds, not minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MPLBACKEND": "agg",
+}
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage's `main` and exit: 0 on success, 1 with one line on stderr for a `FerflowError`.
+
+    A `FerflowError` is a problem of the user's and gets no traceback; any other exception is a
+    defect of ours and keeps it. An interrupt exits with 130, as shells expect.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    try:
+        main()
+    except FerflowError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr, flush=True)
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""Training: devices, input pipeline, phases and what they write."""
