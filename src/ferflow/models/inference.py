@@ -1,0 +1,34 @@
+"""Probabilities for rows of the image array, in the order asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from ferflow.data.arrays import Images
+
+
+def predict_probabilities(
+    model: keras.Model,
+    images: Images,
+    rows: Sequence[int] | npt.NDArray[np.int64],
+    *,
+    batch_size: int = 256,
+) -> npt.NDArray[np.float32]:
+    """Return float32 probabilities of shape (len(rows), classes); row *i* belongs to `images[rows[i]]`.
+
+    Args:
+        model: A model that takes raw uint8 images.
+        images: uint8 of shape (N, H, W, C), memory-mapped or not; only one batch is read at a time.
+        rows: Row numbers into `images`, in any order, repeated or not.
+        batch_size: Images in one forward pass; only memory and speed depend on it.
+    """
+    order = np.asarray(rows, dtype=np.int64)
+    batches = [
+        model.predict_on_batch(np.asarray(images[order[start : start + batch_size]]))
+        for start in range(0, len(order), batch_size)
+    ]
+    return np.concatenate(batches).astype(np.float32, copy=False)

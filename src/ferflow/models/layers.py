@@ -1,0 +1,47 @@
+"""The first and the last layers that all architectures share.
+
+Preprocessing lives in the model, so that what was trained is what is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import keras
+
+#: The layer that holds a pretrained network: phases find "the base" of a model by this name.
+BASE: Final = "base"
+
+
+def image_input(
+    image_shape: tuple[int, int, int],
+    *,
+    input_size: int,
+    channels: int = 1,
+    scale: float | Sequence[float] = 1 / 255,
+    offset: float | Sequence[float] = 0.0,
+) -> tuple[Any, Any]:
+    """Return the input tensor for raw images and the preprocessed tensor made of it.
+
+    Args:
+        image_shape: (H, W, 1) of the raw uint8 images.
+        input_size: Height and width of the result in pixels; other images are resized (bilinear).
+        channels: 1, or 3 to repeat the gray channel as networks for colour images expect.
+        scale: Factor of the gray levels 0 to 255, one for all channels or one for each.
+        offset: What is added after scaling, one for all channels or one for each.
+    """
+    inputs = keras.Input(image_shape, dtype="uint8", name="image")
+    x = inputs
+    if image_shape[:2] != (input_size, input_size):
+        x = keras.layers.Resizing(input_size, input_size, dtype="float32", name="resize")(x)
+    if channels == 3:
+        x = keras.layers.Concatenate(name="gray_to_rgb")([x, x, x])
+    x = keras.layers.Rescaling(scale, offset, dtype="float32", name="rescale")(x)
+    return inputs, x
+
+
+def classifier(x: Any, num_classes: int) -> Any:
+    """Return class probabilities from features: logits, then a softmax that is float32 in any precision."""
+    logits = keras.layers.Dense(num_classes, name="logits")(x)
+    return keras.layers.Softmax(dtype="float32", name="probabilities")(logits)

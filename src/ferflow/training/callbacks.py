@@ -1,0 +1,113 @@
+"""What happens at the end of a batch and of an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypedDict
+
+import keras
+
+from ferflow.errors import FerflowError
+from ferflow.params import EarlyStoppingParams, PlateauParams
+
+
+class Epoch(TypedDict):
+    """One row of history.csv: `epoch` counts from 1 over all phases."""
+
+    epoch: int
+    phase: str
+    learning_rate: float
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+HISTORY_COLUMNS: Final = tuple(Epoch.__annotations__)
+
+
+class HistoryRecorder(keras.callbacks.Callback):
+    """Append each epoch to `history` and hand it to the listeners as soon as it has ended.
+
+    Args:
+        history: Rows of the phases before; grows in place.
+        phase: The name of the phase.
+        listeners: Called with each finished epoch, e.g. to log it live.
+    """
+
+    def __init__(
+        self, history: list[Epoch], phase: str, listeners: Sequence[Callable[[Epoch], None]]
+    ) -> None:
+        super().__init__()
+        self._history = history
+        self._phase = phase
+        self._listeners = listeners
+        self._learning_rate = math.nan
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the rate that this epoch trains with: a schedule may lower it before the epoch is recorded."""
+        self._learning_rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the epoch."""
+        values = logs or {}
+        row = Epoch(
+            epoch=len(self._history) + 1,
+            phase=self._phase,
+            learning_rate=self._learning_rate,
+            loss=float(values["loss"]),
+            accuracy=float(values["accuracy"]),
+            val_loss=float(values["val_loss"]),
+            val_accuracy=float(values["val_accuracy"]),
+        )
+        self._history.append(row)
+        for listener in self._listeners:
+            listener(row)
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Stop a training whose loss is no longer a number: everything after it is wasted.
+
+    Raises:
+        FerflowError: At the first such batch, with its epoch and step.
+    """
+
+    def __init__(self, phase: str) -> None:
+        super().__init__()
+        self._phase = phase
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remember the epoch for the message."""
+        self._epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the loss."""
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            raise FerflowError(
+                f"the loss is not finite: phase '{self._phase}', epoch {self._epoch}, step {batch + 1}; "
+                "lower its learning_rate, or force `training.precision: float32`."
+            )
+
+
+def early_stopping(params: EarlyStoppingParams) -> keras.callbacks.Callback:
+    """Return the callback that stops when nothing improves any more and restores the best epoch."""
+    return keras.callbacks.EarlyStopping(
+        monitor=params.monitor,
+        mode="min" if params.monitor == "val_loss" else "max",
+        patience=params.patience,
+        restore_best_weights=True,
+    )
+
+
+def reduce_lr_on_plateau(params: PlateauParams) -> keras.callbacks.Callback:
+    """Return the callback that lowers the learning rate when the validation loss no longer falls."""
+    return keras.callbacks.ReduceLROnPlateau(
+        monitor="val_loss",
+        mode="min",
+        factor=params.factor,
+        patience=params.patience,
+        min_delta=params.min_delta,
+        min_lr=params.min_learning_rate,
+    )

@@ -1,0 +1,86 @@
+"""Stage train@<model>: build one model, train it by its recipe, write it with its history."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from ferflow.data.arrays import open_images
+from ferflow.data.splits import labelled_samples
+from ferflow.files import read_table, write_csv, write_json
+from ferflow.labels import EMOTIONS
+from ferflow.params import load_params
+from ferflow.stage import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="its name under `models` in params.yaml")
+    parser.add_argument("--images", type=Path, required=True, help="array of images (.npy)")
+    parser.add_argument("--samples", type=Path, required=True, help="table of samples")
+    parser.add_argument("--splits", type=Path, required=True, help="table of splits")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the trained model to write")
+    arguments = parser.parse_args()
+
+    params = load_params()
+    recipe = params.recipe(arguments.model)
+    architecture = params.models[arguments.model].architecture
+    images = open_images(arguments.images)
+    samples, splits = read_table(arguments.samples), read_table(arguments.splits)
+    labelled = labelled_samples(samples, splits)
+
+    # Only now, when all inputs are known to be good: TensorFlow takes seconds to load.
+    import keras
+    import tensorflow as tf
+
+    from ferflow import models
+    from ferflow.models.saving import save_model
+    from ferflow.training import fingerprint
+    from ferflow.training.devices import prepare
+    from ferflow.training.fit import TrainingData, train
+    from ferflow.training.pipeline import select
+
+    device = prepare(params.training.precision, params.seed)
+    description = fingerprint.describe_training(
+        model=arguments.model,
+        architecture=architecture,
+        recipe=recipe,
+        seed=params.seed,
+        device=device,
+        data=fingerprint.data_sha256(samples, splits),
+        code=fingerprint.code_sha256(fingerprint.code_files(architecture)),
+    )
+    model = models.build(
+        architecture,
+        images.shape[1:],
+        len(EMOTIONS),
+        input_size=recipe.input_size,
+        options=recipe.options,
+    )
+    history = train(
+        model,
+        recipe,
+        TrainingData(images, select(labelled, "train"), select(labelled, "val")),
+        device=device,
+        seed=params.seed,
+    )
+
+    save_model(model, arguments.out / "model.keras")
+    write_csv(arguments.out / "history.csv", pd.DataFrame(history), float_format="%.9g")
+    write_json(
+        arguments.out / "training.json",
+        {
+            **description,
+            "dataset": params.dataset,
+            "budget": params.budget,
+            "parameters": model.count_params(),
+            "epochs": len(history),
+            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+        },
+    )
+
+
+if __name__ == "__main__":
+    run(main)
