@@ -12,7 +12,7 @@ from ferflow.data.splits import labelled_samples
 from ferflow.files import read_table, write_csv, write_json
 from ferflow.labels import EMOTIONS
 from ferflow.params import load_params
-from ferflow.stage import run
+from ferflow.stage import heavy_imports, run
 
 
 def main() -> None:
@@ -21,7 +21,8 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="array of images (.npy)")
     parser.add_argument("--samples", type=Path, required=True, help="table of samples")
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the trained model to write")
+    parser.add_argument("--out", type=Path, required=True, help="trained model to write (.keras)")
+    parser.add_argument("--report", type=Path, required=True, help="folder of the model's report")
     arguments = parser.parse_args()
 
     params = load_params()
@@ -32,18 +33,22 @@ def main() -> None:
     labelled = labelled_samples(samples, splits)
 
     # Only now, when all inputs are known to be good: TensorFlow takes seconds to load.
-    import keras
-    import tensorflow as tf
+    with heavy_imports():
+        import keras
+        import tensorflow as tf
 
-    from ferflow import models
-    from ferflow.models.saving import save_model
-    from ferflow.training import fingerprint
-    from ferflow.training.devices import prepare
-    from ferflow.training.fit import TrainingData, train
-    from ferflow.training.pipeline import select
+        from ferflow import models
+        from ferflow.models.saving import save_model
+        from ferflow.tracking.runs import DataUsed, live_run
+        from ferflow.tracking.store import connect
+        from ferflow.training import fingerprint
+        from ferflow.training.devices import prepare
+        from ferflow.training.fit import TrainingData, train
+        from ferflow.training.pipeline import select
 
-    device = prepare(params.training.precision, params.seed)
-    description = fingerprint.describe_training(
+        device = prepare(params.training.precision, params.seed)
+
+    training = fingerprint.describe_training(
         model=arguments.model,
         architecture=architecture,
         recipe=recipe,
@@ -59,27 +64,30 @@ def main() -> None:
         input_size=recipe.input_size,
         options=recipe.options,
     )
-    history = train(
-        model,
-        recipe,
-        TrainingData(images, select(labelled, "train"), select(labelled, "val")),
-        device=device,
-        seed=params.seed,
+    training |= {
+        "dataset": params.dataset,
+        "budget": params.budget,
+        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+    }
+    data = DataUsed(
+        params.dataset,
+        params.source.source,
+        labelled[["sample_id", "label", "split"]],
+        training["data_sha256"],
     )
+    with live_run(connect(f"ferflow-{params.dataset}"), training, data) as log_epoch:
+        history = train(
+            model,
+            recipe,
+            TrainingData(images, select(labelled, "train"), select(labelled, "val")),
+            device=device,
+            seed=params.seed,
+            listeners=[log_epoch],
+        )
 
-    save_model(model, arguments.out / "model.keras")
-    write_csv(arguments.out / "history.csv", pd.DataFrame(history), float_format="%.9g")
-    write_json(
-        arguments.out / "training.json",
-        {
-            **description,
-            "dataset": params.dataset,
-            "budget": params.budget,
-            "parameters": model.count_params(),
-            "epochs": len(history),
-            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-        },
-    )
+    save_model(model, arguments.out)
+    write_csv(arguments.report / "history.csv", pd.DataFrame(history), float_format="%.9g")
+    write_json(arguments.report / "training.json", training)
 
 
 if __name__ == "__main__":

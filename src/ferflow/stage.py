@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from ferflow.errors import FerflowError
@@ -15,12 +17,35 @@ from ferflow.errors import FerflowError
 _ENVIRONMENT: Final = {
     "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow prints pages about GPUs that are not there
     "DO_NOT_TRACK": "1",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # it would look up a host at every start
     "GX_ANALYTICS_ENABLED": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server is reported in seconds, not minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MPLBACKEND": "agg",
 }
+
+
+@contextlib.contextmanager
+def heavy_imports() -> Iterator[None]:
+    """Hold back what native libraries print while they load; show it only if loading fails.
+
+    TensorFlow writes lines about absent GPUs straight to the process's stderr, before any of its
+    settings is read. They would stand between every stage's name and its result.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -32,3 +32,8 @@ def predict_probabilities(
         for start in range(0, len(order), batch_size)
     ]
     return np.concatenate(batches).astype(np.float32, copy=False)
+
+
+def trainable_parameters(model: keras.Model) -> int:
+    """Return how many of a model's parameters training can change: all but moving statistics."""
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)

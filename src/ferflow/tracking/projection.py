@@ -1,0 +1,143 @@
+"""MLflow made to agree with DVC's files: every model has its run, the best one is the champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities.model_registry import ModelVersion
+
+from ferflow.files import read_json, read_table
+from ferflow.tracking.registry import Candidate, register_champion
+from ferflow.tracking.runs import DataUsed, find_run, log_results, matches_history, rebuild_run
+from ferflow.tracking.store import Store, guarded
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """The files of one model, as the train and evaluate stages wrote them.
+
+    Attributes:
+        name: Its name in params.yaml.
+        file: The trained model.
+        report: Holds training.json and history.csv of its training, and all that evaluation wrote.
+    """
+
+    name: str
+    file: Path
+    report: Path
+
+    def training(self) -> dict[str, Any]:
+        """Return training.json."""
+        content: dict[str, Any] = read_json(self.report / "training.json")
+        return content
+
+    def metrics(self) -> dict[str, float]:
+        """Return metrics.json with MLflow's names: `val/macro_f1` and so on."""
+        content: dict[str, dict[str, float]] = read_json(self.report / "metrics.json")
+        return {
+            f"{split}/{name}": float(value)
+            for split, values in content.items()
+            for name, value in values.items()
+        }
+
+
+def project(
+    store: Store,
+    models: Sequence[TrainedModel],
+    champion: str,
+    *,
+    data: DataUsed,
+    registered_model: str,
+    image_shape: tuple[int, int, int],
+    labels: tuple[str, ...],
+) -> ModelVersion:
+    """Find or rebuild the run of every model, and register the champion; return its version.
+
+    It can be called at any time and any number of times: what is there already stays as it is.
+
+    Args:
+        store: An open store.
+        models: All models of the leaderboard.
+        champion: The name of the best one.
+        data: The data set that all of them used.
+        registered_model: Under which name the champion is registered.
+        image_shape: (H, W, C) of the raw images.
+        labels: The emotions in the order of the probabilities.
+
+    Raises:
+        FerflowError: A file of a model is missing, or the store does not work.
+    """
+    return guarded(_project, store.uri)(store, models, champion, data, registered_model, image_shape, labels)
+
+
+def _project(
+    store: Store,
+    models: Sequence[TrainedModel],
+    champion: str,
+    data: DataUsed,
+    registered_model: str,
+    image_shape: tuple[int, int, int],
+    labels: tuple[str, ...],
+) -> ModelVersion:
+    version: ModelVersion | None = None
+    for model in models:
+        training, history = model.training(), read_table(model.report / "history.csv")
+        run = find_run(store, training["fingerprint"])
+        if run is None or not matches_history(store, run, history):
+            run = rebuild_run(store, training, history, data)
+        log_results(
+            store,
+            run,
+            model.metrics(),
+            {"report": model.report},
+            {"mlflow.note.content": _note(model, training)},
+        )
+        if model.name == champion:
+            candidate = _candidate(model, training, image_shape, labels)
+            version = register_champion(store, registered_model, run, candidate)
+    if version is None:
+        raise ValueError(f"the champion '{champion}' is not among the models")
+    return version
+
+
+def _candidate(
+    model: TrainedModel,
+    training: Mapping[str, Any],
+    image_shape: tuple[int, int, int],
+    labels: tuple[str, ...],
+) -> Candidate:
+    metrics = model.metrics()
+    headline = ("val/macro_f1", "val/accuracy", "test/macro_f1", "test/accuracy")
+    return Candidate(
+        name=model.name,
+        fingerprint=training["fingerprint"],
+        file=model.file,
+        image_shape=image_shape,
+        labels=labels,
+        description=(
+            f"`{model.name}` on `{training['dataset']}`: the best of its leaderboard by validation macro-F1 "
+            f"({metrics['val/macro_f1']:.4f}); test accuracy {metrics['test/accuracy']:.4f}. Takes uint8 "
+            f"images (N, {image_shape[0]}, {image_shape[1]}, 1), gives one probability for each of "
+            f"{', '.join(labels)}."
+        ),
+        tags={
+            "model": model.name,
+            "dataset": training["dataset"],
+            "data_sha256": training["data_sha256"],
+            **{name.replace("/", "_"): f"{metrics[name]:.4f}" for name in headline},
+        },
+    )
+
+
+def _note(model: TrainedModel, training: Mapping[str, Any]) -> str:
+    """Return a run's description: what it is and how to make it again."""
+    return (
+        f"**{model.name}** (`{training['architecture']}`) on data set `{training['dataset']}`, "
+        f"`{training['budget']}` budget, {training['precision']} on "
+        f"{training['device']}.\n\nReproduce: check out the commit of the tag `git_commit`, then\n"
+        f"`dvc exp run -S dataset={training['dataset']} -S budget={training['budget']} "
+        f"train@{model.name} evaluate@{model.name}`"
+    )

@@ -1,0 +1,250 @@
+"""One run for each training, found by its fingerprint: live while it trains, rebuilt when it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import mlflow
+import pandas as pd
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+from ferflow.files import sha256_of_json
+from ferflow.tracking.provenance import provenance_tags
+from ferflow.tracking.store import Store, quoted
+
+#: history.csv's columns and the metrics they are logged as; MLflow groups names at the slash.
+EPOCH_METRICS: Final = {
+    "loss": "epoch/train_loss",
+    "accuracy": "epoch/train_accuracy",
+    "val_loss": "epoch/val_loss",
+    "val_accuracy": "epoch/val_accuracy",
+    "learning_rate": "epoch/learning_rate",
+}
+_SYSTEM_METRICS_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DataUsed:
+    """The data set of a run, as MLflow shows it.
+
+    Attributes:
+        name: The data set's name in params.yaml.
+        source: Where it was fetched from.
+        labelled: `sample_id`, `label`, `split`, one row for each sample.
+        sha256: Our own digest: MLflow's misses most changes.
+    """
+
+    name: str
+    source: str
+    labelled: pd.DataFrame
+    sha256: str
+
+
+def find_run(store: Store, fingerprint: str) -> Run | None:
+    """Return the finished run of a training, or None."""
+    return next(iter(_runs(store, fingerprint, finished=True)), None)
+
+
+@contextlib.contextmanager
+def live_run(
+    store: Store, training: Mapping[str, Any], data: DataUsed
+) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield a function that logs an epoch of a training as it happens.
+
+    If this training has a finished run already, nothing is logged: it is being repeated. What is
+    left of killed attempts is deleted. The run ends FINISHED, FAILED or KILLED. If the store stops
+    answering meanwhile, the training goes on with a warning; the register stage makes up for it.
+
+    Args:
+        store: An open store.
+        training: From `fingerprint.describe_training`, with data set and budget.
+        data: The data that the training uses.
+    """
+    if find_run(store, training["fingerprint"]) is not None:
+        yield lambda _: None
+        return
+    delete_runs(store, training["fingerprint"])
+    run = _create_run(store, training, data)
+    mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
+    status = "FAILED"
+    mlflow.start_run(run_id=run.info.run_id, log_system_metrics=True)
+    try:
+        yield _epoch_logger(store, run.info.run_id)
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        with contextlib.suppress(MlflowException):
+            mlflow.end_run(status)
+
+
+def rebuild_run(store: Store, training: Mapping[str, Any], history: pd.DataFrame, data: DataUsed) -> Run:
+    """Make the finished run of a training from its files, in place of whatever there was of it."""
+    delete_runs(store, training["fingerprint"])
+    run = _create_run(store, training, data)
+    metrics = [metric for row in history.to_dict("records") for metric in _epoch_metrics(row)]
+    store.client.log_batch(run.info.run_id, metrics=metrics)
+    store.client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FINISHED))
+    return store.client.get_run(run.info.run_id)
+
+
+def matches_history(store: Store, run: Run, history: pd.DataFrame) -> bool:
+    """Return whether a run holds just the epochs of `history`, to the digits that the file keeps."""
+    for column, name in EPOCH_METRICS.items():
+        logged = {
+            metric.step: metric.value for metric in store.client.get_metric_history(run.info.run_id, name)
+        }
+        if sorted(logged) != history["epoch"].tolist():
+            return False
+        if any(
+            abs(logged[epoch] - value) > 1e-6 * max(1.0, abs(value))
+            for epoch, value in zip(history["epoch"], history[column], strict=True)
+        ):
+            return False
+    return True
+
+
+def log_results(
+    store: Store, run: Run, metrics: Mapping[str, float], folders: Mapping[str, Path], tags: Mapping[str, str]
+) -> None:
+    """Log what evaluation found, once: a repetition with the same content changes nothing.
+
+    Args:
+        store: An open store.
+        run: A finished run.
+        metrics: Names with a slash, e.g. `"val/macro_f1"`.
+        folders: Artifact folder names and the local folders that go there.
+        tags: Further tags.
+    """
+    content = {
+        "metrics": dict(metrics),
+        "files": {
+            f"{name}/{file.relative_to(folder).as_posix()}": file.stat().st_size
+            for name, folder in folders.items()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        },
+    }
+    digest = sha256_of_json(content)
+    if run.data.tags.get("results_sha256") == digest:
+        return
+    run_id = run.info.run_id
+    for name, folder in folders.items():
+        store.client.log_artifacts(run_id, str(folder), artifact_path=name)
+    now = _now()
+    store.client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+        # Last: a run without this tag is completed at the next try.
+        tags=[RunTag(name, value) for name, value in {**tags, "results_sha256": digest}.items()],
+    )
+
+
+def delete_runs(store: Store, fingerprint: str, *, keep: Sequence[str] = ()) -> None:
+    """Delete the runs of a training, whatever their state, but for those in `keep`."""
+    for run in _runs(store, fingerprint, finished=False):
+        if run.info.run_id not in keep:
+            store.client.delete_run(run.info.run_id)
+
+
+def _runs(store: Store, fingerprint: str, *, finished: bool) -> list[Run]:
+    query = f"tags.fingerprint = {quoted(fingerprint)}"
+    if finished:
+        query += " and attributes.status = 'FINISHED'"
+    found = store.client.search_runs([store.experiment_id], query, order_by=["attributes.start_time ASC"])
+    return list(found)
+
+
+def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Run:
+    name, fingerprint = training["model"], training["fingerprint"]
+    run = store.client.create_run(
+        store.experiment_id,
+        run_name=f"{name}-{fingerprint[:7]}",
+        tags={
+            "fingerprint": fingerprint,
+            "model": name,
+            **{key: str(training[key]) for key in ("dataset", "budget", "device", "precision")},
+            "data_sha256": data.sha256,
+            **provenance_tags(name),
+        },
+    )
+    params = {key: training[key] for key in ("architecture", "seed", "dataset", "budget", "precision")}
+    params |= _flatten(training["recipe"])
+    store.client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+    _log_dataset(store, run, data)
+    return run
+
+
+def _log_dataset(store: Store, run: Run, data: DataUsed) -> None:
+    with warnings.catch_warnings():
+        # A local path matches two of MLflow's kinds of source, which are the same class.
+        warnings.filterwarnings("ignore", message="The specified dataset source")
+        source = resolve_dataset_source(data.source)
+    inputs = []
+    for split, rows in data.labelled.groupby("split", sort=False):
+        dataset = from_pandas(
+            rows[["sample_id", "label"]].reset_index(drop=True),
+            source=source,
+            targets="label",
+            name=f"{data.name}-{split}",
+            digest=data.sha256[:32],
+        )
+        inputs.append(
+            DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag(MLFLOW_DATASET_CONTEXT, str(split))])
+        )
+    store.client.log_inputs(run.info.run_id, inputs)
+
+
+def _epoch_logger(store: Store, run_id: str) -> Callable[[Mapping[str, Any]], None]:
+    working = True
+
+    def log(row: Mapping[str, Any]) -> None:
+        nonlocal working
+        if not working:
+            return
+        try:
+            store.client.log_batch(run_id, metrics=_epoch_metrics(row))
+        except MlflowException as error:
+            working = False
+            reason = str(error).splitlines()[0]
+            print(
+                f"warning: MLflow does not answer ({reason}); the training goes on and is logged by the "
+                "register stage.",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return log
+
+
+def _epoch_metrics(row: Mapping[Any, Any]) -> list[Metric]:
+    now = _now()
+    return [
+        Metric(name, float(row[column]), now, int(row["epoch"])) for column, name in EPOCH_METRICS.items()
+    ]
+
+
+def _flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            flat |= _flatten(item, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = item
+    return flat
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

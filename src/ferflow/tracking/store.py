@@ -1,0 +1,116 @@
+"""The connection to the tracking store: where it is, whether it answers, one experiment in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+
+import filelock
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from ferflow.errors import FerflowError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LOCK_SECONDS: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open tracking store.
+
+    Attributes:
+        client: The MLflow client of it.
+        uri: Its address, without credentials.
+        experiment_id: The experiment that runs go to.
+    """
+
+    client: mlflow.MlflowClient
+    uri: str
+    experiment_id: str
+
+
+def tracking_uri(root: Path | None = None) -> str:
+    """Return the address of the tracking store: `MLFLOW_TRACKING_URI`, else `mlflow.db` in the project.
+
+    DVC runs queued experiments in a copy of the project below `.dvc/tmp/exps`; their runs belong
+    into the project's store too, not into one that is deleted with the copy.
+
+    Args:
+        root: The root of the project; the working directory by default.
+    """
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return uri
+    folder = (root or Path.cwd()).resolve()
+    for parent in folder.parents:
+        if parent.parts[-3:] == (".dvc", "tmp", "exps"):
+            folder = parent.parents[2]
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+def connect(experiment: str) -> Store:
+    """Open the tracking store and the experiment, making both if need be.
+
+    Raises:
+        FerflowError: The store does not answer.
+    """
+    uri = tracking_uri()
+    return guarded(_open, uri)(uri, experiment)
+
+
+def _open(uri: str, experiment: str) -> Store:
+    mlflow.set_tracking_uri(uri)
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    database = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///"):
+        return Store(client, without_credentials(uri), _experiment_id(client, experiment, None))
+    # Several processes that create a fresh database at once break it: one at a time.
+    with filelock.FileLock(database.with_name(f"{database.name}-lock"), timeout=_LOCK_SECONDS):
+        artifacts = (database.parent / "mlruns").as_uri()
+        return Store(client, uri, _experiment_id(client, experiment, artifacts))
+
+
+def _experiment_id(client: mlflow.MlflowClient, name: str, artifacts: str | None) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        location = None if artifacts is None else f"{artifacts}/{name}"
+        return str(client.create_experiment(name, artifact_location=location))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def guarded(function: Callable[P, R], uri: str) -> Callable[P, R]:
+    """Return `function` with failures of the store told in one line, not as a traceback."""
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (MlflowException, OSError, filelock.Timeout) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise FerflowError(
+                f"the MLflow store {without_credentials(uri)} does not work ({_shorten(reason)}): start the "
+                "server or correct MLFLOW_TRACKING_URI, then run `dvc repro` again; nothing is lost."
+            ) from None
+
+    return call
+
+
+def without_credentials(uri: str) -> str:
+    """Return an address without the user and password that it may carry."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
+def _shorten(text: str, length: int = 200) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def quoted(value: Any) -> str:
+    """Return a value as a literal of MLflow's search language."""
+    return "'" + str(value).replace("'", "\\'") + "'"

@@ -1,0 +1,32 @@
+"""Stage check: read every key of params.yaml before any output is touched.
+
+DVC deletes the outputs of a stage before it runs it. A typo that only the stage itself noticed would
+cost the last good model; here it costs nothing. The file that is written never changes, so that
+nothing runs again because params.yaml did.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ferflow.files import write_text
+from ferflow.models import check_options
+from ferflow.params import load_params
+from ferflow.stage import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="file that says that params.yaml is valid")
+    arguments = parser.parse_args()
+
+    params = load_params()
+    for name, model in params.models.items():
+        for budget in ("quick", "full"):
+            check_options(model.architecture, params.recipe(name, budget).options)
+    write_text(arguments.out, "params.yaml is valid\n")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,76 @@
+"""Stage register: make MLflow agree with the files, and the best model the champion."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ferflow.data.arrays import open_images
+from ferflow.data.splits import labelled_samples
+from ferflow.errors import FerflowError
+from ferflow.files import read_table, write_json
+from ferflow.labels import EMOTIONS
+from ferflow.params import load_params
+from ferflow.stage import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=Path, required=True, help="array of images (.npy)")
+    parser.add_argument("--samples", type=Path, required=True, help="table of samples")
+    parser.add_argument("--splits", type=Path, required=True, help="table of splits")
+    parser.add_argument("--models", type=Path, required=True, help="folder of the trained models")
+    parser.add_argument("--reports", type=Path, required=True, help="folder of the reports")
+    parser.add_argument("--out", type=Path, required=True, help="file to write: who is champion and why")
+    arguments = parser.parse_args()
+
+    params = load_params()
+    leaderboard = read_table(arguments.reports / "leaderboard.csv")
+    if set(leaderboard["model"]) != set(params.models):
+        raise FerflowError("the leaderboard is not about the models of params.yaml: run `dvc repro`.")
+    best = leaderboard.iloc[0]
+
+    from ferflow.tracking.projection import TrainedModel, project
+    from ferflow.tracking.runs import DataUsed
+    from ferflow.tracking.store import connect
+
+    models = [
+        TrainedModel(name, arguments.models / name / "model.keras", arguments.reports / "models" / name)
+        for name in params.models
+    ]
+    champion = next(model for model in models if model.name == best["model"]).training()
+    labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
+    version = project(
+        connect(f"ferflow-{params.dataset}"),
+        models,
+        best["model"],
+        data=DataUsed(
+            params.dataset,
+            params.source.source,
+            labelled[["sample_id", "label", "split"]],
+            champion["data_sha256"],
+        ),
+        registered_model=params.source.registered_model,
+        image_shape=open_images(arguments.images).shape[1:],
+        labels=EMOTIONS,
+    )
+    # No version number and no run id: they belong to one store, this file to all of them.
+    write_json(
+        arguments.out,
+        {
+            "model": best["model"],
+            "registered_model": params.source.registered_model,
+            "chosen_by": "val_macro_f1",
+            "fingerprint": champion["fingerprint"],
+            "val_macro_f1": float(best["val_macro_f1"]),
+            "test_accuracy": float(best["test_accuracy"]),
+            "test_macro_f1": float(best["test_macro_f1"]),
+        },
+    )
+    print(
+        f"register: {best['model']} is {params.source.registered_model} version {version.version} @champion"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
