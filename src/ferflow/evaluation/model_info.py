@@ -1,0 +1,53 @@
+"""What a model's report says about the model itself: the content of model.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ferflow.errors import FerflowError
+from ferflow.files import read_json
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class ModelInfo(BaseModel):
+    """A trained model in words and numbers.
+
+    Args:
+        model: Its name in params.yaml.
+        architecture: The module of `ferflow.models` that built it.
+        parameters: Number of all parameters.
+        trainable_parameters: Number of those that the last training phase changed.
+        epochs: Number of epochs that were run, over all phases.
+        precision: Computation during training, e.g. `"mixed_bfloat16"`.
+        fingerprint: Identity of the training, as in its MLflow run.
+        input_size: Side of the image that the first layer sees, in pixels.
+    """
+
+    # A reader takes what it knows: a later version may write more about a model.
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    model: str
+    architecture: str
+    parameters: Count
+    trainable_parameters: Count
+    epochs: Count
+    precision: str
+    fingerprint: str
+    input_size: Count
+
+
+def read_model_info(path: Path) -> ModelInfo:
+    """Return the content of a model.json that the evaluate stage wrote.
+
+    Raises:
+        FerflowError: The file is missing, or a value is missing or has another type.
+    """
+    try:
+        return ModelInfo.model_validate(read_json(path))
+    except ValidationError as error:
+        keys = ", ".join(".".join(map(str, detail["loc"])) or "all" for detail in error.errors())
+        raise FerflowError(f"{path} is not complete ({keys}): delete it and run `dvc repro`.") from None

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ferflow.errors import FerflowError
+from ferflow.evaluation import report
+from ferflow.files import read_json
+from ferflow.labels import EMOTIONS
+
+from .invented import MODEL, history_table, labels_table, predictions_table
+
+LABELS = labels_table()
+PREDICTIONS = predictions_table(LABELS)
+HISTORY = history_table(("all", 6, 1e-3))
+FILES = {
+    "metrics.json",
+    "per_class.csv",
+    "classification_report.txt",
+    "classification_report.json",
+    "confusion.csv",
+    "confusion.png",
+    "training_curves.png",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reports") / "cnn4"
+    summary = report.write(folder, predictions=PREDICTIONS, labels=LABELS, history=HISTORY, model=MODEL)
+    assert summary == read_json(folder / "metrics.json")
+    return folder
+
+
+def test_all_files_are_written_and_nothing_else(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_every_file_has_the_same_bytes_for_the_same_rows_in_another_order(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "model.json").write_text("{}")
+    report.write(
+        tmp_path,
+        predictions=PREDICTIONS.sample(frac=1, random_state=3),
+        labels=LABELS.sample(frac=1, random_state=4),
+        history=HISTORY.copy(),
+        model=MODEL,
+    )
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    # What the stage writes there itself is left alone.
+    assert {path.name for path in tmp_path.iterdir()} == FILES | {"model.json"}
+
+
+def test_confusion_table_is_the_test_split_by_sample_id(folder: Path) -> None:
+    expected = PREDICTIONS[PREDICTIONS["split"] == "test"].sort_values("sample_id")
+    written = pd.read_csv(folder / "confusion.csv")
+    assert list(written.columns) == ["actual", "predicted"]
+    assert list(written["actual"]) == list(expected["label"])
+    assert list(written["predicted"]) == list(expected["predicted"])
+
+
+def test_classification_report_names_both_splits_and_all_emotions(folder: Path) -> None:
+    values = read_json(folder / "classification_report.json")
+    assert list(values) == ["val", "test"]
+    for split, rows in values.items():
+        assert [*rows][:7] == list(EMOTIONS)
+        assert rows["accuracy"] == read_json(folder / "metrics.json")[split]["accuracy"]
+    lines = (folder / "classification_report.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "cnn4: cnn4, 1,234,567 parameters, 48 px input, 6 epoch(s), float32"
+    assert max(map(len, lines)) <= 80
+    for emotion in EMOTIONS:
+        assert sum(line.strip().startswith(emotion) for line in lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("confusion.png", (1440, 1396)), ("training_curves.png", (1920, 976))]
+)
+def test_figures_have_their_size_and_are_not_blank(folder: Path, name: str, size: tuple[int, int]) -> None:
+    with Image.open(folder / name) as image:
+        assert image.size == size
+        assert "Software" not in image.info
+        assert len(image.convert("L").getcolors() or []) > 50
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        (HISTORY.drop(columns="val_loss"), r"missing column\(s\) val_loss"),
+        (HISTORY.head(0), "no epoch"),
+        (HISTORY.iloc[::-1], "not in order"),
+        (pd.concat([HISTORY, HISTORY.tail(1)]), "not in order"),
+    ],
+)
+def test_nothing_is_written_for_a_defective_history(
+    tmp_path: Path, history: pd.DataFrame, message: str
+) -> None:
+    with pytest.raises(FerflowError, match=message):
+        report.write(tmp_path / "cnn4", predictions=PREDICTIONS, labels=LABELS, history=history, model=MODEL)
+    assert not (tmp_path / "cnn4").exists()
+
+
+def test_nothing_is_written_for_predictions_that_disagree_with_the_truth(tmp_path: Path) -> None:
+    with pytest.raises(FerflowError, match="have no prediction"):
+        report.write(
+            tmp_path / "cnn4", predictions=PREDICTIONS.iloc[1:], labels=LABELS, history=HISTORY, model=MODEL
+        )
+    assert not (tmp_path / "cnn4").exists()
