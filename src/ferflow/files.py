@@ -29,7 +29,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Yields:
         A path that does not exist yet, in the same folder and with the same suffix, so that
         writers that look at the suffix (Keras, matplotlib) behave as if they wrote `path`.
+
+    Raises:
+        FerflowError: `path` is a folder, a device or the like.
     """
+    if path.exists() and not path.is_file():
+        # Renaming would put a file in the place of a device or a folder.
+        raise FerflowError(f"{path} is not a regular file; choose another path to write to.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import mlflow
 import numpy as np
@@ -19,7 +19,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from ferflow.files import sha256_of_file
-from ferflow.tracking.store import Store
+from ferflow.tracking.store import Store, guarded
 
 CHAMPION: Final = "champion"
 #: What a registered model needs to be opened; pinned to the versions that made it.
@@ -68,10 +68,18 @@ def register_champion(store: Store, registered_model: str, run: Run, candidate: 
     return version
 
 
-def champion(store: Store, registered_model: str) -> ModelVersion | None:
-    """Return the version that has the alias `champion`, or None."""
+def registered_champion(store: Store, registered_model: str) -> ModelVersion | None:
+    """Return the version that has the alias `champion`, or None if there is none.
+
+    Raises:
+        FerflowError: The store does not work.
+    """
+    return guarded(_version_by_alias, store.uri)(store, registered_model, CHAMPION)
+
+
+def _version_by_alias(store: Store, registered_model: str, alias: str) -> ModelVersion | None:
     try:
-        return store.client.get_model_version_by_alias(registered_model, CHAMPION)
+        return store.client.get_model_version_by_alias(registered_model, alias)
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             return None
@@ -80,11 +88,7 @@ def champion(store: Store, registered_model: str) -> ModelVersion | None:
 
 def _find_version(store: Store, registered_model: str, identity: Mapping[str, str]) -> ModelVersion | None:
     versions = store.client.search_model_versions(f"name='{registered_model}'")
-    # A version whose run was rebuilt points at artifacts that may be gone with the old run.
-    return next(
-        (version for version in versions if identity.items() <= version.tags.items()),
-        None,
-    )
+    return next((version for version in versions if identity.items() <= version.tags.items()), None)
 
 
 def _create_version(
@@ -113,13 +117,3 @@ def _signature(candidate: Candidate) -> ModelSignature:
     inputs = Schema([TensorSpec(np.dtype(np.uint8), (-1, *candidate.image_shape))])
     outputs = Schema([ColSpec(DataType.float, label) for label in candidate.labels])
     return ModelSignature(inputs=inputs, outputs=outputs)
-
-
-def describe_version(version: ModelVersion, registered_model: str) -> dict[str, Any]:
-    """Return what people need to find and load a version."""
-    return {
-        "registered_model": registered_model,
-        "version": str(version.version),
-        "alias": CHAMPION,
-        "uri": f"models:/{registered_model}@{CHAMPION}",
-    }

@@ -1,0 +1,109 @@
+# The one vocabulary of tasks, for people, hooks and CI. `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+# "dev" is everything but GPU libraries; `make env LOCK=gpu` adds those (2.8 GB).
+LOCK ?= dev
+STAMP := $(VENV)/.synced-$(LOCK)
+REQUIREMENTS := requirements/$(LOCK).lock
+
+# Every command below finds the environment's programs first; no activation is needed.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := true
+export DO_NOT_TRACK := true
+export GX_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+
+# --- Set-up ---------------------------------------------------------------------------------------
+
+.PHONY: env
+env: $(STAMP) ## Make the environment in .venv from the hashed lock, if it is missing or stale
+
+# uv reads none of pip's settings: an index that pip is told to use is handed on to it.
+$(STAMP): $(REQUIREMENTS) requirements/uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "error: Python 3.11 to 3.13 is needed, $$($(PYTHON) --version) was found:" \
+	            "make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(VENV)/bin/python -m pip config get global.index-url 2>/dev/null || true)}}"; \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode $(REQUIREMENTS); \
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
+	rm -f $(VENV)/.synced-*
+	touch $@
+
+.PHONY: lock
+lock: env ## Resolve the dependencies of pyproject.toml anew, into hashed locks without addresses
+	for name in dev gpu; do \
+	  extras="--extra dev"; if [ $$name = gpu ]; then extras="$$extras --extra gpu"; fi; \
+	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate $$extras \
+	    pyproject.toml --output-file requirements/$$name.lock; \
+	done
+	grep '^uv==' requirements/dev.lock | cut -d' ' -f1 \
+	  | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	    - --output-file requirements/uv.lock
+
+# --- The pipeline ---------------------------------------------------------------------------------
+
+.PHONY: repro
+repro: env ## Run the whole pipeline (what changed of it) and show the champion
+	dvc repro
+	@python -m ferflow.summary reports
+
+.PHONY: fer2013
+fer2013: env ## The same pipeline on FER-2013: make fer2013 SOURCE=<zip or address> [BUDGET=quick|full] [SHA256=...]
+	dvc exp run --set-param dataset=fer2013 --set-param budget=$(or $(BUDGET),quick) \
+	  $(if $(SOURCE),--set-param 'datasets.fer2013.source=$(SOURCE)') \
+	  $(if $(SHA256),--set-param datasets.fer2013.sha256=$(SHA256))
+	@python -m ferflow.summary reports
+
+.PHONY: register
+register: env ## Project DVC's files into MLflow again, e.g. after deleting mlflow.db
+	dvc repro --single-item --force register
+
+.PHONY: ui
+ui: env ## Open the MLflow UI on http://127.0.0.1:5000
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
+	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+.PHONY: sample
+sample: env ## Draw the embedded sample again
+	python -m ferflow.data.synthetic --out data/sample.zip
+	sha256sum data/sample.zip
+
+# --- Checks ---------------------------------------------------------------------------------------
+
+.PHONY: test
+test: env lint types ## All checks and tests
+	pytest
+
+.PHONY: lint
+lint: env ## Format and lint check
+	ruff format --check .
+	ruff check .
+
+.PHONY: types
+types: env ## Strict type check
+	mypy
+
+.PHONY: format
+format: env ## Format the code and mend what lint can mend
+	ruff format .
+	ruff check --fix .
+
+.PHONY: hooks
+hooks: env ## Install the pre-commit hooks
+	pre-commit install
+
+.PHONY: clean
+clean: ## Remove what the pipeline made in the work tree (DVC's cache and MLflow's store stay)
+	rm -rf data/*/ models .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help
+help: ## List the tasks
+	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

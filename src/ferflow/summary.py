@@ -1,0 +1,63 @@
+"""What a run of the pipeline ends with: the leaderboard, the champion, and where to look next."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ferflow.errors import FerflowError
+from ferflow.files import read_json, read_table
+from ferflow.params import load_params
+from ferflow.stage import run
+
+
+def main() -> None:
+    """Print the summary of the chosen data set; bring MLflow up to date first if it lags behind.
+
+    DVC restores a stage from its cache without running it, and a tracking store can be deleted or
+    changed for another: then there are results that MLflow has not seen, and the register stage is
+    run once more.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("reports", type=Path, help="folder with one folder of reports per data set")
+    arguments = parser.parse_args()
+
+    params = load_params()
+    reports = arguments.reports / params.dataset
+    leaderboard, winner = read_table(reports / "leaderboard.csv"), read_json(reports / "champion.json")
+
+    from ferflow.evaluation.leaderboard import as_text
+    from ferflow.tracking.registry import registered_champion
+    from ferflow.tracking.store import connect
+
+    store = connect(f"ferflow-{params.dataset}")
+    version = registered_champion(store, winner["registered_model"])
+    if version is None or version.tags.get("fingerprint") != winner["fingerprint"]:
+        _register_again()
+        version = registered_champion(store, winner["registered_model"])
+    if version is None:
+        raise FerflowError("the champion is not in the MLflow registry: run `make register`.")
+    print(f"\n{as_text(leaderboard)}\n\n{_closing_words(winner, version.version, store.uri)}")
+
+
+def _register_again() -> None:
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--force", "register"]
+    if subprocess.run(command, check=False).returncode != 0:  # noqa: S603 - our own words
+        raise FerflowError("the register stage failed; its message is above.")
+
+
+def _closing_words(winner: dict[str, Any], version: str, store: str) -> str:
+    name = winner["registered_model"]
+    look = "make ui   # then open http://127.0.0.1:5000" if store.startswith("sqlite") else f"open {store}"
+    return (
+        f"champion   {winner['model']}: version {version} of '{name}', alias 'champion'\n"
+        f"load it    mlflow.pyfunc.load_model('models:/{name}@champion')\n"
+        f"compare    {look}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

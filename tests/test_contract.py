@@ -1,0 +1,164 @@
+"""dvc.yaml, params.yaml, the stages and their imports agree."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from ferflow.models import check_options
+from ferflow.params import Params, load_params
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "ferflow"
+
+#: Modules that cannot change what a stage writes: how it reports, fails, writes files, reads params
+#: (the keys it reads are dependencies of their own) and what it tells MLflow.
+WITHOUT_EFFECT = {"errors", "files", "params", "stage", "tracking"}
+
+
+def _yaml(name: str) -> Any:
+    return YAML(typ="safe", pure=True).load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def _stages() -> dict[str, dict[str, Any]]:
+    """The stages as written, those of a `foreach` by their body."""
+    return {name: stage.get("do", stage) for name, stage in _yaml("dvc.yaml")["stages"].items()}
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return load_params(ROOT / "params.yaml")
+
+
+def _imported_modules(file: Path) -> set[Path]:
+    """The files of ferflow that `file` imports, wherever in it the import stands."""
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found |= {path for name in names if (path := _file_of(name)) is not None}
+    return found
+
+
+def _file_of(module: str) -> Path | None:
+    if not module.startswith("ferflow."):
+        return None
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _closure(start: Path) -> set[Path]:
+    seen: set[Path] = set()
+    todo = [start]
+    while todo:
+        file = todo.pop()
+        relative = file.relative_to(PACKAGE).parts if file.is_relative_to(PACKAGE) else ()
+        if relative and relative[0].removesuffix(".py") in WITHOUT_EFFECT:
+            continue
+        if file not in seen:
+            seen.add(file)
+            todo.extend(_imported_modules(file))
+    return seen
+
+
+def _is_docstring_only(file: Path) -> bool:
+    return all(isinstance(node, ast.Expr) for node in ast.parse(file.read_text(encoding="utf-8")).body)
+
+
+@pytest.mark.parametrize("name", list(_stages()))
+def test_every_stage_depends_on_all_code_that_decides_its_outputs(name: str) -> None:
+    stage = _stages()[name]
+    script = ROOT / re.findall(r"stages/\w+\.py", stage["cmd"])[0]
+    covered = [ROOT / dependency for dependency in stage["deps"] if "${" not in dependency]
+    missing = {
+        str(file.relative_to(ROOT))
+        for file in _closure(script)
+        if not any(file == path or file.is_relative_to(path) for path in covered)
+        and not _is_docstring_only(file)
+    }
+    # The architecture is named in params.yaml and stands in dvc.yaml as ${item.architecture}.
+    assert missing == set()
+
+
+@pytest.mark.parametrize("name", list(_stages()))
+def test_every_stage_depends_on_no_code_that_it_does_not_use(name: str) -> None:
+    stage = _stages()[name]
+    script = ROOT / re.findall(r"stages/\w+\.py", stage["cmd"])[0]
+    used = _closure(script) | _imported_modules(script)
+    # The gate's page is made from its templates, the check reads architectures without importing them.
+    by_path = {"src/ferflow/data/templates", "src/ferflow/models", "src/ferflow/models/layers.py"}
+    for dependency in stage["deps"]:
+        if dependency.startswith("src/") and "${" not in dependency and dependency not in by_path:
+            assert any(file.is_relative_to(ROOT / dependency) for file in used), dependency
+
+
+@pytest.mark.parametrize("name", list(_stages()))
+def test_every_stage_has_a_description(name: str) -> None:
+    assert len(_stages()[name]["desc"]) > 20
+
+
+def test_every_stage_script_is_a_stage() -> None:
+    scripts = {re.findall(r"stages/(\w+)\.py", stage["cmd"])[0] for stage in _stages().values()}
+    assert scripts == {file.stem for file in (ROOT / "stages").glob("*.py")}
+
+
+def test_stages_read_params_that_exist(params: Params) -> None:
+    content = _yaml("params.yaml")
+    values = {"dataset": params.dataset, "budget": params.budget}
+    for stage in _stages().values():
+        for path in stage.get("params", []):
+            for key in params.models:
+                filled = re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], key), path)  # noqa: B023
+                node = content
+                for part in filled.split("."):
+                    node = node[part]
+
+
+def test_every_param_is_explained() -> None:
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r"[a-z_]+:", line):
+            before = lines[number - 1].lstrip() if number else ""
+            assert before.startswith("#") or "#" in line or "#" in lines[number + 1] or not before, line
+
+
+def test_every_models_architecture_and_options_exist(params: Params) -> None:
+    for name, model in params.models.items():
+        for budget in ("quick", "full"):
+            check_options(model.architecture, params.recipe(name, budget).options)
+
+
+def test_the_sample_is_the_file_that_params_pin(params: Params) -> None:
+    sample = params.datasets["sample"]
+    assert hashlib.sha256((ROOT / sample.source).read_bytes()).hexdigest() == sample.sha256
+    assert (ROOT / sample.source).stat().st_size <= 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [
+        ("mlflow", {"tracking"}),
+        ("great_expectations", {"data/expectations.py"}),
+        ("keras", {"models", "training"}),
+        ("tensorflow", {"training"}),
+        ("dvc", set()),
+    ],
+)
+def test_libraries_stay_in_their_rooms(library: str, rooms: set[str]) -> None:
+    allowed = {"tracking/served_model.py"} | rooms if library == "keras" else rooms
+    for file in PACKAGE.rglob("*.py"):
+        relative = file.relative_to(PACKAGE).as_posix()
+        if any(relative == room or relative.startswith(f"{room}/") for room in allowed):
+            continue
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(rf"^\s*(import|from) {library}\b", text, re.MULTILINE), relative

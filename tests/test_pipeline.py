@@ -1,0 +1,243 @@
+"""The whole pipeline, from an archive to a registered champion, on a tiny data set."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from ferflow.data.synthetic.archive import even_counts, write_archive
+from ferflow.labels import EMOTIONS
+
+ROOT = Path(__file__).parent.parent
+DATASET = "tiny"
+
+
+class Project:
+    """A copy of this project with a tiny data set and two small models."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.reports = folder / "reports" / DATASET
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))},
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_NO_ANALYTICS": "true",
+            "DO_NOT_TRACK": "true",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            # The copy's own code, whichever checkout the environment was installed from.
+            "PYTHONPATH": str(folder / "src"),
+        }
+
+    def run(self, *command: str, ok: bool = True) -> str:
+        result = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = result.stdout + result.stderr
+        assert (result.returncode == 0) is ok, output
+        return output
+
+    def set_params(self, **changes: Any) -> None:
+        """Set keys of params.yaml, given with `__` for the dots."""
+        file = self.folder / "params.yaml"
+        yaml = YAML()
+        content = yaml.load(file.read_text(encoding="utf-8"))
+        for path, value in changes.items():
+            *parents, last = path.split("__")
+            node = content
+            for parent in parents:
+                node = node[parent]
+            node[last] = value
+        with file.open("w", encoding="utf-8") as stream:
+            yaml.dump(content, stream)
+
+    def lock(self) -> str:
+        return (self.folder / "dvc.lock").read_text(encoding="utf-8")
+
+    def store(self) -> dict[str, Any]:
+        """What MLflow holds, by the client of another process: none is opened in this one."""
+        return dict(json.loads(self.run("tests_store").splitlines()[-1]))
+
+
+STORE = """
+import json, mlflow
+client = mlflow.MlflowClient("sqlite:///mlflow.db")
+experiment = client.get_experiment_by_name("ferflow-tiny")
+runs = client.search_runs([experiment.experiment_id])
+versions = client.search_model_versions("name='ferflow-tiny'")
+champion = client.get_model_version_by_alias("ferflow-tiny", "champion")
+print(json.dumps({
+    "runs": sorted(
+        [r.data.tags["model"], r.info.status, r.data.tags["fingerprint"], len(r.data.params) > 10,
+         sorted(r.data.metrics), len(r.inputs.dataset_inputs),
+         sorted(f.path for f in client.list_artifacts(r.info.run_id, "report"))]
+        for r in runs
+    ),
+    "versions": len(versions),
+    "champion": [champion.version, champion.tags["model"], champion.run_id in {r.info.run_id for r in runs}],
+}))
+"""
+
+PREDICT = """
+import sys, mlflow, numpy as np
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+model = mlflow.pyfunc.load_model("models:/ferflow-tiny@champion")
+model.predict(np.load("data/tiny/images.npy")).to_parquet("predicted.parquet")
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("project")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in listed.splitlines():
+        if not name.startswith(("reports/", "dvc.lock", "data/", "tests/")) and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    write_archive(folder / "data" / "tiny.zip", even_counts(6), seed=1)
+    (folder / "src" / "tests_store.py").write_text(STORE)
+    (folder / "src" / "tests_predict.py").write_text(PREDICT)
+
+    project = Project(folder)
+    small = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))["models"]["cnn2_small"]
+    small["quick"]["phases"]["all"]["epochs"] = 2
+    other = json.loads(json.dumps(small)) | {"recipe": small["recipe"] | {"batch_size": 16}}
+    project.set_params(
+        dataset=DATASET,
+        datasets={DATASET: {"source": "data/tiny.zip", "sha256": None, "registered_model": "ferflow-tiny"}},
+        validate__min_samples_per_label=10,
+        models={"first": small, "second": other},
+    )
+    return project
+
+
+@pytest.fixture(scope="module")
+def finished(project: Project) -> Iterator[Project]:
+    output = project.run("dvc", "repro")
+    assert "version 1 @champion" in output
+    yield project
+
+
+def test_first_run_writes_everything_and_registers_the_best(finished: Project) -> None:
+    leaderboard = pd.read_csv(finished.reports / "leaderboard.csv")
+    assert sorted(leaderboard["model"]) == ["first", "second"]
+    store = finished.store()
+    assert [run[:2] for run in store["runs"]] == [["first", "FINISHED"], ["second", "FINISHED"]]
+    for _, _, _, has_params, metrics, inputs, artifacts in store["runs"]:
+        assert has_params
+        assert {"epoch/val_loss", "val/macro_f1", "test/accuracy"} <= set(metrics)
+        assert inputs == 3
+        assert "report/confusion.png" in artifacts
+    assert store["versions"] == 1
+    assert store["champion"] == ["1", leaderboard["model"][0], True]
+
+
+def test_second_run_trains_nothing_and_adds_no_version(finished: Project) -> None:
+    lock, store = finished.lock(), finished.store()
+    output = finished.run("dvc", "repro")
+    assert "Data and pipelines are up to date." in output
+    assert "Running stage" not in output
+    assert finished.lock() == lock
+    assert finished.store() == store
+
+
+def test_training_again_gives_the_same_bytes_and_the_same_run(finished: Project) -> None:
+    lock, store = finished.lock(), finished.store()
+    finished.run("dvc", "repro", "--force", "--single-item", "train@first")
+    assert finished.lock() == lock
+    assert finished.store() == store
+
+
+def test_registered_model_gives_named_probabilities(finished: Project) -> None:
+    finished.run("tests_predict")
+    predicted = pd.read_parquet(finished.folder / "predicted.parquet")
+    samples = pd.read_parquet(finished.folder / "data" / DATASET / "samples.parquet")
+    assert tuple(predicted.columns) == EMOTIONS
+    assert len(predicted) == len(samples)
+    np.testing.assert_allclose(predicted.sum(axis=1), 1.0, atol=1e-5)
+    # The same answers as in the report, joined by id.
+    champion = json.loads((finished.reports / "champion.json").read_text())["model"]
+    reported = pd.read_parquet(finished.reports / "models" / champion / "predictions.parquet")
+    predicted["sample_id"] = samples["sample_id"]
+    both = reported.merge(predicted, on="sample_id", validate="one_to_one")
+    assert len(both) == len(reported)
+    for emotion in EMOTIONS:
+        np.testing.assert_allclose(both[f"p_{emotion}"], both[emotion], atol=1e-5)
+
+
+def test_deleted_store_is_made_again(finished: Project) -> None:
+    before = finished.store()
+    (finished.folder / "mlflow.db").unlink()
+    shutil.rmtree(finished.folder / "mlruns")
+    output = finished.run("ferflow.summary", "reports")
+    assert "alias 'champion'" in output
+    after = finished.store()
+    system = lambda metrics: [name for name in metrics if not name.startswith("system/")]  # noqa: E731
+    for run in (*before["runs"], *after["runs"]):
+        run[4] = system(run[4])
+    assert after == before
+
+
+def test_changing_one_model_concerns_that_model_alone(finished: Project) -> None:
+    finished.set_params(models__first__recipe__options__dropout=0.4)
+    changed = json.loads(finished.run("dvc", "status", "--json").splitlines()[-1])
+    finished.set_params(models__first__recipe__options__dropout=0.5)
+    assert "train@first" in changed
+    assert not any(name.startswith(("download", "ingest", "validate", "split")) for name in changed)
+    assert "train@second" not in changed
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"models__first__recipe__batchsize": 8}, "batchsize: unknown key; did you mean 'batch_size'?"),
+        ({"models__first__recipe__options__droput": 0.1}, "has no option 'droput'"),
+        ({"datasets__tiny__sha256": "0" * 64}, "expected " + "0" * 64),
+        ({"datasets__tiny__source": "data/nowhere.zip"}, "data/nowhere.zip does not exist"),
+    ],
+)
+def test_mistake_costs_one_line_and_no_output(
+    finished: Project, change: dict[str, Any], message: str
+) -> None:
+    params = (finished.folder / "params.yaml").read_text(encoding="utf-8")
+    kept = _contents(finished)
+    finished.set_params(**change)
+    try:
+        output = finished.run("dvc", "repro", ok=False)
+    finally:
+        (finished.folder / "params.yaml").write_text(params, encoding="utf-8")
+    assert message in output
+    assert len([line for line in output.splitlines() if line.startswith("error: ")]) == 1
+    assert "Traceback" not in output
+    assert _contents(finished) == kept
+
+
+def _contents(project: Project) -> dict[str, bytes]:
+    return {
+        str(file): file.read_bytes()
+        for folder in ("data", "models", "reports")
+        for file in sorted((project.folder / folder).rglob("*"))
+        if file.is_file() and file.name != "params-checked"
+    }
