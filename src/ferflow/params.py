@@ -25,7 +25,7 @@ Option = bool | int | float | str | list[int] | None
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class DatasetParams(_Strict):
@@ -108,6 +108,7 @@ class Recipe(_Strict):
     batch_size: PositiveInt
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
     samples_per_epoch: PositiveInt | None = None
+    batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
     augment: AugmentParams = AugmentParams()
     phases: Annotated[dict[str, PhaseParams], Field(min_length=1)]
     early_stopping: EarlyStoppingParams | None = None
@@ -181,9 +182,9 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise FerflowError(f"{path} is missing: run from the root of the project.") from None
     except MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        raise FerflowError(f"{path}:{line} not valid YAML ({error.problem}).") from None
-    except YAMLError as error:
-        raise FerflowError(f"{path}: not valid YAML ({error}).") from None
+        raise FerflowError(f"{path}:{line} not valid YAML ({_one_line(error.problem)}).") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise FerflowError(f"{path}: not valid YAML ({_one_line(error)}).") from None
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
@@ -215,7 +216,7 @@ def _explain(error: ValidationError, prefix: str = "") -> str:
     for detail in error.errors():
         # Branches of a union appear in the location; only what stands in the file helps the reader.
         path = [str(part) for part in detail["loc"] if not _is_type_name(part)]
-        key = ".".join(path)
+        key = ".".join(path) or "the file"
         if detail["type"] == "extra_forbidden":
             close = difflib.get_close_matches(path[-1], _known_keys(), n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ""
@@ -230,7 +231,13 @@ def _explain(error: ValidationError, prefix: str = "") -> str:
 
 
 def _is_type_name(part: int | str) -> bool:
-    return isinstance(part, str) and (part in {"int", "str", "bool", "float"} or "[" in part)
+    return isinstance(part, str) and (
+        part in {"int", "constrained-int", "str", "bool", "float"} or "[" in part
+    )
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())
 
 
 def _known_keys() -> list[str]:

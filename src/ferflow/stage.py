@@ -58,6 +58,8 @@ def run(main: Callable[[], None]) -> None:
         os.environ.setdefault(name, value)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
+    # MLflow says this of its own code while it is imported.
+    warnings.filterwarnings("ignore", message=".*Any type hint is inferred", category=UserWarning)
     try:
         main()
     except FerflowError as error:

@@ -102,6 +102,7 @@ def _create_version(
             python_model=str(Path(__file__).with_name("served_model.py")),
             artifacts={"keras_model": str(candidate.file), "labels": str(labels)},
             signature=_signature(candidate),
+            input_example=np.zeros((1, *candidate.image_shape), np.uint8),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
             registered_model_name=registered_model,
         )

@@ -66,13 +66,15 @@ def connect(experiment: str) -> Store:
 
 def _open(uri: str, experiment: str) -> Store:
     mlflow.set_tracking_uri(uri)
-    client = mlflow.MlflowClient(tracking_uri=uri)
-    database = Path(uri.removeprefix("sqlite:///"))
     if not uri.startswith("sqlite:///"):
+        client = mlflow.MlflowClient(tracking_uri=uri)
         return Store(client, without_credentials(uri), _experiment_id(client, experiment, None))
-    # Several processes that create a fresh database at once break it: one at a time.
+    database = Path(uri.removeprefix("sqlite:///"))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    # A client makes the database if it is missing; several that do so at once break it.
     with filelock.FileLock(database.with_name(f"{database.name}-lock"), timeout=_LOCK_SECONDS):
-        artifacts = (database.parent / "mlruns").as_uri()
+        client = mlflow.MlflowClient(tracking_uri=uri)
+        artifacts = (database.parent.resolve() / "mlruns").as_uri()
         return Store(client, uri, _experiment_id(client, experiment, artifacts))
 
 
@@ -93,7 +95,7 @@ def guarded(function: Callable[P, R], uri: str) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except (MlflowException, OSError, filelock.Timeout) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = without_credentials(str(error).splitlines()[0] if str(error) else type(error).__name__)
             raise FerflowError(
                 f"the MLflow store {without_credentials(uri)} does not work ({_shorten(reason)}): start the "
                 "server or correct MLFLOW_TRACKING_URI, then run `dvc repro` again; nothing is lost."
@@ -102,9 +104,9 @@ def guarded(function: Callable[P, R], uri: str) -> Callable[P, R]:
     return call
 
 
-def without_credentials(uri: str) -> str:
-    """Return an address without the user and password that it may carry."""
-    return re.sub(r"//[^/@]*@", "//", uri)
+def without_credentials(text: str) -> str:
+    """Return an address, or a message with addresses in it, without users and passwords."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _shorten(text: str, length: int = 200) -> str:

@@ -65,7 +65,7 @@ def train(
     Raises:
         FerflowError: A phase does not fit the architecture, or the loss stops being finite.
     """
-    fast = accelerate(model, device.precision)
+    fast = accelerate(model, device.precision, batch_norm_momentum=recipe.batch_norm_momentum)
     history: list[Epoch] = []
     steps = steps_per_epoch(len(data.train.rows), recipe.batch_size, recipe.samples_per_epoch)
     validation = validation_batches(data.images, data.val, batch_size=_VALIDATION_BATCH)

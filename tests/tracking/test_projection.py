@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ferflow.errors import FerflowError
+from ferflow.labels import EMOTIONS
+from ferflow.tracking.projection import TrainedModel, project
+from ferflow.tracking.registry import registered_champion
+from ferflow.tracking.runs import DataUsed
+from ferflow.tracking.store import Store
+
+NAME = "ferflow-test"
+
+
+@pytest.fixture
+def models(tmp_path: Path, training: dict[str, Any], history: pd.DataFrame) -> list[TrainedModel]:
+    """Two trained models on disk, as the stages leave them."""
+    import keras
+
+    from ferflow.models.saving import save_model
+
+    found = []
+    for index, name in enumerate(("first", "second")):
+        keras.utils.set_random_seed(index)
+        inputs = keras.Input((8, 8, 1), dtype="uint8")
+        flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+        model = keras.Model(inputs, keras.layers.Dense(7, activation="softmax")(flat))
+        trained = TrainedModel(name, tmp_path / "models" / f"{name}.keras", tmp_path / "reports" / name)
+        save_model(model, trained.file)
+        trained.report.mkdir(parents=True)
+        scores = {"accuracy": 0.5 + index / 10, "macro_f1": 0.4 + index / 10, "samples": 2}
+        (trained.report / "metrics.json").write_text(json.dumps({"val": scores, "test": scores}))
+        content = training | {"model": name, "fingerprint": str(index) * 64}
+        (trained.report / "training.json").write_text(json.dumps(content))
+        history.to_csv(trained.report / "history.csv", index=False)
+        found.append(trained)
+    return found
+
+
+def _project(store: Store, models: list[TrainedModel], champion: str, data: DataUsed) -> str:
+    version = project(
+        store,
+        models,
+        champion,
+        data=data,
+        registered_model=NAME,
+        image_shape=(8, 8, 1),
+        labels=EMOTIONS,
+    )
+    return str(version.version)
+
+
+def _state(store: Store) -> tuple[list[str], list[str], str | None]:
+    runs = store.client.search_runs([store.experiment_id])
+    versions = store.client.search_model_versions(f"name='{NAME}'")
+    champion = registered_champion(store, NAME)
+    return (
+        sorted(run.data.tags["model"] for run in runs),
+        sorted(version.tags["model"] for version in versions),
+        champion.tags["model"] if champion else None,
+    )
+
+
+# MLflow says this of its own code while it is imported.
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
+def test_projection_converges_whatever_was_there(
+    store: Store, models: list[TrainedModel], data: DataUsed
+) -> None:
+    assert registered_champion(store, NAME) is None
+    assert _project(store, models, "second", data) == "1"
+    once = (["first", "second"], ["second"], "second")
+    assert _state(store) == once
+    # Again: nothing is added.
+    assert _project(store, models, "second", data) == "1"
+    assert _state(store) == once
+    # The run is lost, the version stays.
+    for run in store.client.search_runs([store.experiment_id]):
+        store.client.delete_run(run.info.run_id)
+    assert _project(store, models, "second", data) == "1"
+    assert _state(store) == once
+    # Another model wins, then the first one again: one version for each, the alias follows.
+    assert _project(store, models, "first", data) == "2"
+    assert _state(store) == (["first", "second"], ["first", "second"], "first")
+    assert _project(store, models, "second", data) == "1"
+    assert _state(store) == (["first", "second"], ["first", "second"], "second")
+
+    import mlflow
+
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
+    images = np.zeros((3, 8, 8, 1), np.uint8)
+    probabilities = model.predict(images)
+    assert tuple(probabilities.columns) == EMOTIONS
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    with pytest.raises(mlflow.exceptions.MlflowException):
+        model.predict(np.zeros((3, 9, 9, 1), np.uint8))
+
+
+def test_missing_report_is_one_line(store: Store, models: list[TrainedModel], data: DataUsed) -> None:
+    (models[0].report / "metrics.json").unlink()
+    with pytest.raises(FerflowError, match=r"metrics\.json is missing: run `dvc repro`"):
+        _project(store, models, "second", data)
