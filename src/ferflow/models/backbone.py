@@ -7,9 +7,10 @@ using ResNet50" (25,693,063 parameters; its source reports 61.58 % on its valida
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -17,6 +18,8 @@ from keras import layers
 
 from ferflow.errors import FerflowError
 from ferflow.models.layers import BASE, classifier, image_input
+
+_POOLINGS: Final = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
 
 
 def build(
@@ -46,12 +49,14 @@ def build(
         FerflowError: There is no such network, the input is too small for it, or its weights cannot
             be had.
     """
+    if pooling not in _POOLINGS:
+        raise FerflowError(f"params.yaml: pooling '{pooling}' is not one of {', '.join(_POOLINGS)}.")
     constructor, module = _find(network)
     base = _construct(constructor, network, input_size, weights)
     scale, offset = _gray_preprocessing(module)
     inputs, x = image_input(image_shape, input_size=input_size, channels=3, scale=scale, offset=offset)
     x = base(x)
-    x = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling](name="pool")(x)
+    x = _POOLINGS[pooling](name="pool")(x)
     x = _dropped(x, dropout)
     for units in head or []:
         x = _dropped(layers.Dense(units, activation="relu")(x), dropout)
@@ -71,7 +76,7 @@ def _find(network: str) -> tuple[Any, ModuleType]:
 
 
 def _construct(constructor: Any, network: str, input_size: int, weights: str | None) -> Any:
-    if weights not in (None, "imagenet") and not Path(str(weights)).is_file():
+    if weights not in (None, "imagenet") and not Path(weights).is_file():
         raise FerflowError(
             f"params.yaml: weights '{weights}' is neither a file, nor imagenet, nor null (random weights)."
         )
@@ -79,17 +84,23 @@ def _construct(constructor: Any, network: str, input_size: int, weights: str | N
         return constructor(
             include_top=False, weights=weights, input_shape=(input_size, input_size, 3), name=BASE
         )
-    except ValueError as error:
-        raise FerflowError(f"{network} at {input_size} pixels: {error}") from None
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise FerflowError(f"{network} at {input_size} pixels, weights {weights}: {reason}") from None
     except Exception as error:
         # Keras raises a bare Exception when its download fails.
         if "URL fetch failure" not in str(error):
             raise
         raise FerflowError(
-            f"{network}'s ImageNet weights are not in {keras.config.keras_home()}/models and cannot be "
-            "fetched: connect once, put the file there by hand, give a path as `weights`, or use null. "
-            f"({error})"
+            f"{network}'s ImageNet weights are not in {_weights_cache()} and cannot be fetched: connect "
+            "once, put the file there by hand, give a path as `weights`, or use null. "
+            f"({str(error).splitlines()[0]})"
         ) from None
+
+
+def _weights_cache() -> Path:
+    """Return the folder in which Keras keeps the weights that it has fetched."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
 
 
 def _gray_preprocessing(module: ModuleType) -> tuple[list[float], list[float]]:

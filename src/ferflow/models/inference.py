@@ -27,6 +27,8 @@ def predict_probabilities(
         batch_size: Images in one forward pass; only memory and speed depend on it.
     """
     order = np.asarray(rows, dtype=np.int64)
+    if not len(order):
+        return np.empty((0, model.output_shape[-1]), dtype=np.float32)
     batches = [
         model.predict_on_batch(np.asarray(images[order[start : start + batch_size]]))
         for start in range(0, len(order), batch_size)

@@ -32,12 +32,11 @@ def image_input(
         offset: What is added after scaling, one for all channels or one for each.
     """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
-    x = inputs
-    if image_shape[:2] != (input_size, input_size):
-        x = keras.layers.Resizing(input_size, input_size, dtype="float32", name="resize")(x)
-    if channels == 3:
-        x = keras.layers.Concatenate(name="gray_to_rgb")([x, x, x])
+    x = keras.layers.Concatenate(name="gray_to_rgb")([inputs] * 3) if channels == 3 else inputs
     x = keras.layers.Rescaling(scale, offset, dtype="float32", name="rescale")(x)
+    if image_shape[:2] != (input_size, input_size):
+        # Not the Resizing layer: it defaults to training=True and hands that on to the layers after it.
+        x = keras.ops.image.resize(x, (input_size, input_size), interpolation="bilinear")
     return inputs, x
 
 

@@ -19,16 +19,18 @@ def save_model(model: keras.Model, path: Path) -> None:
     """Write `model` as a .keras file that is a function of its configuration and weights alone.
 
     Keras writes the time into the metadata and the archive, and memory addresses as ids of shared
-    objects; these are replaced by constants and by order of appearance. The optimizer is not saved.
+    objects; these are replaced by constants and by order of appearance.
 
     Args:
-        model: A built model of stock Keras layers.
+        model: A built model of stock Keras layers, never compiled: an optimizer would be saved with it.
         path: The file to write, whole or not at all; it ends in `.keras`.
     """
+    if model.compiled:
+        raise ValueError("a compiled model would be saved with its optimizer")
     with atomic_file(path) as temporary:
         raw = temporary.with_name(f".raw{temporary.name}")
         try:
-            model.save(raw, include_optimizer=False)
+            model.save(raw)
             _normalise(raw, temporary)
         finally:
             raw.unlink(missing_ok=True)
@@ -44,8 +46,9 @@ def load_model(path: Path) -> keras.Model:
         raise FerflowError(f"{path} is missing: run `dvc repro` to make it.")
     try:
         return keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, zipfile.BadZipFile) as error:
-        raise FerflowError(f"{path} is not a readable Keras model: {error}") from None
+    except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0]
+        raise FerflowError(f"{path} is not a readable Keras model ({reason}): run `dvc repro`.") from None
 
 
 def _normalise(source: Path, destination: Path) -> None:

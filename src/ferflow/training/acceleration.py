@@ -24,7 +24,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return normalised `inputs`; in training, update the moving statistics."""
-        if len(inputs.shape) != 4 or mask is not None or not (self.center and self.scale):
+        if (
+            len(inputs.shape) != 4
+            or self.axis not in (-1, 3)
+            or mask is not None
+            or not (self.center and self.scale)
+        ):
             return super().call(inputs, training=training, mask=mask)
         if not (training and self.trainable):
             return self._normalise(inputs, self.moving_mean, self.moving_variance)[0]
@@ -56,8 +61,8 @@ def accelerate(
 
     Args:
         model: A float32 model of stock layers.
-        precision: The dtype policy of its layers. Layers that were given a dtype of their own
-            (preprocessing, the final softmax) keep it.
+        precision: The dtype policy of its layers, but for the first and the last (preprocessing and
+            softmax), which stay in float32.
         batch_norm_momentum: Of the moving statistics, in (0, 1); None keeps the architecture's own. The
             usual 0.99 needs some 500 steps before a model means in inference what it means in training.
     """
@@ -72,7 +77,8 @@ def accelerate(
 
 def _accelerated(layer: Any, precision: Precision, batch_norm_momentum: float | None) -> Any:
     config = layer.get_config()
-    if layer.name not in _FLOAT32_LAYERS:
+    # A function such as resize is an operation without a precision of its own.
+    if isinstance(layer, keras.layers.Layer) and layer.name not in _FLOAT32_LAYERS:
         config["dtype"] = precision
     if type(layer) is keras.layers.BatchNormalization:
         config["momentum"] = batch_norm_momentum or layer.momentum
@@ -81,4 +87,4 @@ def _accelerated(layer: Any, precision: Precision, batch_norm_momentum: float | 
 
 
 #: The preprocessing and the softmax of `ferflow.models.layers` stay in full precision.
-_FLOAT32_LAYERS = frozenset({"resize", "rescale", "probabilities"})
+_FLOAT32_LAYERS = frozenset({"rescale", "probabilities"})

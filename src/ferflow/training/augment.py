@@ -38,14 +38,15 @@ def make_augmentation(params: AugmentParams, seed: int) -> Callable[[Any, Any], 
         shape = tf.shape(images)
         matrices = _matrices(params, shape[0], tf.cast(shape[1:3], tf.float32), tf.stack([seed, step]))
         transformed = tf.raw_ops.ImageProjectiveTransformV3(
-            images=images,
+            # On integers the kernel rounds down, which darkens every image.
+            images=tf.cast(images, tf.float32),
             transforms=matrices,
             output_shape=shape[1:3],
             fill_value=0.0,
             interpolation="BILINEAR",
             fill_mode="NEAREST",
         )
-        return tf.ensure_shape(transformed, images.shape)
+        return tf.ensure_shape(tf.cast(tf.round(transformed), images.dtype), images.shape)
 
     return augment
 

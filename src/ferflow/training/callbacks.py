@@ -67,7 +67,7 @@ class HistoryRecorder(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stop a training whose loss is no longer a number: everything after it is wasted.
+    """Stop a training whose loss is no longer a finite number: everything after it is wasted.
 
     Raises:
         FerflowError: At the first such batch, with its epoch and step.
@@ -83,10 +83,17 @@ class StopOnNaN(keras.callbacks.Callback):
         self._epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss."""
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
+        """Look at the loss of the batch."""
+        self._check("loss", (logs or {}).get("loss", 0.0), f"step {batch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the validation loss, which alone shows what the last step did."""
+        self._check("validation loss", (logs or {}).get("val_loss", 0.0), "after its last step")
+
+    def _check(self, name: str, value: float, where: str) -> None:
+        if not math.isfinite(value):
             raise FerflowError(
-                f"the loss is not finite: phase '{self._phase}', epoch {self._epoch}, step {batch + 1}; "
+                f"the {name} is not finite: phase '{self._phase}', epoch {self._epoch}, {where}; "
                 "lower its learning_rate, or force `training.precision: float32`."
             )
 

@@ -27,10 +27,12 @@ def code_files(architecture: str) -> list[Path]:
 
 
 def code_sha256(files: Iterable[Path]) -> str:
-    """Return the SHA-256 of the content of source files, in their order."""
+    """Return the SHA-256 of the names and contents of source files, in their order."""
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.read_bytes())
+        content = file.read_bytes()
+        digest.update(f"{file.name} {len(content)}\n".encode())
+        digest.update(content)
     return digest.hexdigest()
 
 

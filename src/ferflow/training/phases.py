@@ -24,6 +24,8 @@ def set_trainable(model: keras.Model, trainable: Literal["all", "head"] | int, w
     Raises:
         FerflowError: The model has no base network, or fewer layers in it than asked for.
     """
+    # Keras passes a value on to the layers only when it changes: a phase before may have frozen some.
+    model.trainable = False
     model.trainable = True
     if trainable == "all":
         return

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ferflow.errors import FerflowError
+from ferflow.models.layers import BASE, classifier, image_input
+from ferflow.params import Recipe
+from ferflow.training import fit
+from ferflow.training.callbacks import HISTORY_COLUMNS, Epoch
+from ferflow.training.devices import Device, prepare
+from ferflow.training.fit import TrainingData, train
+from ferflow.training.pipeline import LabelledRows, training_batches
+
+CPU = Device("cpu", 1, "float32")
+IMAGES = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 1), dtype=np.uint8)
+LABELS = (np.arange(64) % 7).astype("int32")
+TRAIN = LabelledRows(np.arange(48), LABELS[:48])
+VAL = LabelledRows(np.arange(48, 64), LABELS[48:])
+DATA = TrainingData(IMAGES, TRAIN, VAL)
+# Two brightnesses, two classes; validated on a third class, which training only makes less likely.
+SEPARABLE = LabelledRows(np.arange(32), np.repeat([0, 1], 16).astype("int32"))
+BRIGHTNESS = np.repeat(np.array([40, 220], np.uint8), 16).reshape(32, 1, 1, 1)
+MISLEADING = TrainingData(
+    np.broadcast_to(BRIGHTNESS, (32, 16, 16, 1)).copy(),
+    SEPARABLE,
+    LabelledRows(SEPARABLE.rows, np.full(32, 2, "int32")),
+)
+
+
+def a_recipe(**changes: Any) -> Recipe:
+    values: dict[str, Any] = {
+        "input_size": 16,
+        "batch_size": 16,
+        "optimizer": "sgd",
+        "phases": {"all": {"trainable": "all", "epochs": 2, "learning_rate": 0.05}},
+    }
+    return Recipe.model_validate(values | changes)
+
+
+def a_phase(trainable: str | int, epochs: int, learning_rate: float) -> dict[str, Any]:
+    return {"trainable": trainable, "epochs": epochs, "learning_rate": learning_rate}
+
+
+def linear_model() -> keras.Model:
+    keras.utils.set_random_seed(5)
+    inputs, x = image_input((16, 16, 1), input_size=16)
+    return keras.Model(inputs, classifier(keras.layers.Flatten()(x), 7), name="linear")
+
+
+def two_part_model() -> keras.Model:
+    keras.utils.set_random_seed(5)
+    base_input = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv")(base_input)
+    x = keras.layers.BatchNormalization(name="norm", momentum=0.5)(x)
+    base = keras.Model(base_input, keras.layers.ReLU(name="relu")(x), name=BASE)
+    inputs, x = image_input((16, 16, 1), input_size=16, channels=3)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(base(x))
+    x = keras.layers.Dropout(0.3, name="dropout")(x)
+    return keras.Model(inputs, classifier(x, 7), name="two_part")
+
+
+def loss_of(model: keras.Model, data: TrainingData) -> float:
+    probabilities = keras.ops.convert_to_numpy(model(data.images[data.val.rows], training=False))
+    return float(-np.log(probabilities[np.arange(len(data.val.rows)), data.val.labels]).mean())
+
+
+def weights_of(model: keras.Model) -> dict[str, npt.NDArray[np.float32]]:
+    return {weight.path: weight.numpy() for weight in model.weights}
+
+
+def test_the_same_seed_gives_the_same_model_bit_for_bit() -> None:
+    recipe = a_recipe(
+        optimizer="adam",
+        augment={"rotation": 20.0, "horizontal_flip": True},
+        samples_per_epoch=40,
+        phases={"all": a_phase("all", 2, 0.01)},
+    )
+
+    def run(seed: int, precision: Any) -> tuple[list[Epoch], dict[str, npt.NDArray[np.float32]]]:
+        device = prepare(precision, seed)
+        model = two_part_model()
+        keras.utils.set_random_seed(seed)  # so that only order, augmentation and dropout differ
+        return train(model, recipe, DATA, device=device, seed=seed), weights_of(model)
+
+    (history, weights), (history_again, weights_again) = run(1, "mixed_bfloat16"), run(1, "mixed_bfloat16")
+    assert history == history_again
+    for path, value in weights.items():
+        np.testing.assert_array_equal(value, weights_again[path], err_msg=path)
+    other_history, _ = run(2, "mixed_bfloat16")
+    assert other_history != history
+
+
+def test_phases_follow_each_other_in_one_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams: list[int] = []
+
+    def watched(*arguments: Any, first_epoch: int, **options: Any) -> Any:
+        streams.append(first_epoch)
+        return training_batches(*arguments, first_epoch=first_epoch, **options)
+
+    monkeypatch.setattr(fit, "training_batches", watched)
+    heard: list[Epoch] = []
+    also_heard: list[int] = []
+    model = two_part_model()
+    before = weights_of(model)
+    recipe = a_recipe(phases={"warm_up": a_phase("all", 2, 0.05), "head": a_phase("head", 1, 0.01)})
+    history = train(
+        model,
+        recipe,
+        DATA,
+        device=CPU,
+        seed=1,
+        listeners=[heard.append, lambda row: also_heard.append(row["epoch"])],
+    )
+
+    assert [(row["epoch"], row["phase"]) for row in history] == [(1, "warm_up"), (2, "warm_up"), (3, "head")]
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.05, 0.05, 0.01])
+    assert all(tuple(row) == HISTORY_COLUMNS for row in history)
+    assert heard == history and also_heard == [1, 2, 3]
+    assert streams == [0, 2], "a phase repeats the order of samples of the phase before"
+    # The weights came back to the layers they belong to, and so did the statistics.
+    assert loss_of(model, DATA) == pytest.approx(history[-1]["val_loss"], abs=1e-4)
+    assert all(not np.array_equal(value, before[path]) for path, value in weights_of(model).items())
+
+
+def test_a_frozen_phase_leaves_the_base_alone() -> None:
+    model = two_part_model()
+    before = weights_of(model)
+    train(model, a_recipe(phases={"head": a_phase("head", 1, 0.05)}), DATA, device=CPU, seed=1)
+    moved = {path for path, value in weights_of(model).items() if not np.array_equal(value, before[path])}
+    assert moved == {"logits/kernel", "logits/bias"}
+
+
+def test_the_recipe_sets_the_momentum_of_the_statistics() -> None:
+    phase = {"head": a_phase("all", 1, 1e-6)}
+    means = []
+    for momentum in (None, 0.999):
+        model = two_part_model()
+        train(model, a_recipe(phases=phase, batch_norm_momentum=momentum), DATA, device=CPU, seed=1)
+        means.append(np.abs(weights_of(model)["norm/moving_mean"]).max())
+    assert means[1] < 0.02 * means[0]
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
+def test_early_stopping_goes_back_to_the_best_epoch(monitor: str) -> None:
+    model = linear_model()
+    recipe = a_recipe(
+        phases={"all": a_phase("all", 9, 0.01)}, early_stopping={"monitor": monitor, "patience": 2}
+    )
+    history = train(model, recipe, MISLEADING, device=CPU, seed=1)
+    losses = [row["val_loss"] for row in history]
+    assert losses == sorted(losses), "the data does not mislead"
+    assert len(history) == 3  # the first, and two that were not better
+    assert loss_of(model, MISLEADING) == pytest.approx(losses[0], rel=1e-4)
+
+
+def test_the_best_epoch_counts_even_if_time_runs_out_first() -> None:
+    model = linear_model()
+    recipe = a_recipe(
+        phases={"all": a_phase("all", 2, 0.01)}, early_stopping={"monitor": "val_loss", "patience": 5}
+    )
+    history = train(model, recipe, MISLEADING, device=CPU, seed=1)
+    assert history[0]["val_loss"] < history[1]["val_loss"]
+    assert loss_of(model, MISLEADING) == pytest.approx(history[0]["val_loss"], rel=1e-4)
+
+
+def test_a_plateau_lowers_the_rate_of_the_epochs_after_it() -> None:
+    recipe = a_recipe(
+        phases={"all": a_phase("all", 4, 0.01)}, reduce_lr_on_plateau={"factor": 0.5, "patience": 1}
+    )
+    history = train(linear_model(), recipe, MISLEADING, device=CPU, seed=1)
+    # The first epoch is the best; after the second the plateau is noticed, the third feels it.
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.01, 0.01, 0.005, 0.0025])
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "epochs", "place"),
+    [(16, 3, "epoch 1, step 2"), (48, 3, "epoch 1, after its last step")],
+)
+def test_a_loss_that_is_no_number_stops_the_training(batch_size: int, epochs: int, place: str) -> None:
+    model = linear_model()
+    before = weights_of(model)
+    heard: list[Epoch] = []
+    recipe = a_recipe(
+        batch_size=batch_size, phases={"calm": a_phase("all", 1, 1e-3), "burn": a_phase("all", epochs, 1e38)}
+    )
+    with pytest.raises(FerflowError, match=f"not finite: phase 'burn', {place}; lower its learning_rate"):
+        train(model, recipe, DATA, device=CPU, seed=1, listeners=[heard.append])
+    assert [row["phase"] for row in heard][:1] == ["calm"]
+    for path, value in weights_of(model).items():
+        np.testing.assert_array_equal(value, before[path])
+
+
+def test_a_phase_that_does_not_fit_the_model_is_named() -> None:
+    with pytest.raises(FerflowError, match=r"phases\.frozen\.trainable: .*no base to freeze"):
+        train(linear_model(), a_recipe(phases={"frozen": a_phase("head", 1, 0.1)}), DATA, device=CPU, seed=1)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
+def test_every_optimizer_gets_its_rate(optimizer: str) -> None:
+    built = fit._optimizer(optimizer, 0.0125)
+    assert (
+        type(built)
+        is {
+            "adam": keras.optimizers.Adam,
+            "adamw": keras.optimizers.AdamW,
+            "sgd": keras.optimizers.SGD,
+            "rmsprop": keras.optimizers.RMSprop,
+        }[optimizer]
+    )
+    assert float(built.learning_rate) == pytest.approx(0.0125)
