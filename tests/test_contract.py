@@ -19,7 +19,7 @@ PACKAGE = ROOT / "src" / "ferflow"
 
 #: Modules that cannot change what a stage writes: how it reports, fails, writes files, reads params
 #: (the keys it reads are dependencies of their own) and what it tells MLflow.
-WITHOUT_EFFECT = {"errors", "files", "params", "stage", "tracking"}
+WITHOUT_EFFECT = {"errors", "files", "params", "progress", "stage", "tracking"}
 
 
 def _yaml(name: str) -> Any:

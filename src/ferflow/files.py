@@ -63,8 +63,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary.chmod(0o755)  # mkdtemp makes it private; DVC would keep that mode
         yield temporary
         if path.exists():
-            retired = path.with_name(f".{path.name}.{os.getpid()}.old")
-            path.rename(retired)
+            retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+            path.rename(retired / path.name)
             temporary.rename(path)
             shutil.rmtree(retired)
         else:
@@ -106,7 +106,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FerflowError(f"{path} is missing: run `dvc repro` to make it.") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise FerflowError(f"{path} is not valid JSON ({error}): delete it and run `dvc repro`.") from None
 
 
@@ -122,7 +122,8 @@ def read_table(path: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise FerflowError(f"{path} is missing: run `dvc repro` to make it.") from None
     except (OSError, ValueError) as error:
-        raise FerflowError(f"{path} cannot be read ({error}): delete it and run `dvc repro`.") from None
+        reason = " ".join(str(error).split())  # pandas and Arrow explain on several lines
+        raise FerflowError(f"{path} cannot be read ({reason}): delete it and run `dvc repro`.") from None
 
 
 def sha256_of_file(path: Path) -> str:

@@ -26,7 +26,7 @@ def _all_runs(store: Store) -> list[Run]:
 def _train(store: Store, training: dict[str, Any], data: DataUsed, history: pd.DataFrame) -> None:
     with live_run(store, training, data) as log_epoch:
         for row in history.to_dict("records"):
-            log_epoch(row)  # type: ignore[arg-type]
+            log_epoch(row)
 
 
 def test_live_run_holds_params_epochs_data_and_provenance(

@@ -21,7 +21,8 @@ def open_images(path: Path) -> Images:
         FerflowError: The file is missing or is not such an array.
     """
     try:
-        images: Images = np.load(path, mmap_mode="r")
+        # Stricter than np.load, which would also open pickles and zips, and differ in its errors.
+        images: Images = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise FerflowError(f"{path} is missing: run `dvc repro` to make it.") from None
     except (ValueError, OSError) as error:

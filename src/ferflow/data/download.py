@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 import requests
-from tqdm import tqdm
 
 from ferflow.errors import FerflowError
 from ferflow.files import atomic_folder, sha256_of_file
+from ferflow.progress import progress
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 30
 #: Image archives barely compress; one that unpacks to more than this many times its size is a bomb.
 _MAX_EXPANSION = 200
+#: What the standard library raises on archives that are damaged, encrypted or packed by other methods.
+_UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    IndexError,
+)
 
 
 def download(source: str, sha256: str | None, out: Path) -> str:
@@ -34,7 +49,7 @@ def download(source: str, sha256: str | None, out: Path) -> str:
 
     Raises:
         FerflowError: The source cannot be read, has another checksum, is no archive, is damaged, or
-            has a member that would be written outside of `out`.
+            has a member that is a link or would be written outside of `out`.
     """
     if "://" not in source:
         return _unpack_verified(Path(source), source, sha256, out)
@@ -54,11 +69,11 @@ def _fetch(address: str, destination: Path) -> None:
             total = int(response.headers.get("Content-Length", 0)) or None
             with (
                 destination.open("wb") as stream,
-                tqdm(total=total, unit="B", unit_scale=True, desc="download", delay=1) as progress,
+                progress(description="download", unit="B", total=total, bytes_=True) as bar,
             ):
                 for chunk in response.iter_content(_CHUNK_BYTES):
                     stream.write(chunk)
-                    progress.update(len(chunk))
+                    bar.update(len(chunk))
     except requests.RequestException as error:
         raise FerflowError(
             f"{address} cannot be fetched ({_root_cause(error)}): check the address and the network, or "
@@ -87,51 +102,64 @@ def _unpack_verified(archive: Path, source: str, sha256: str | None, out: Path) 
             "fetch it again, or correct `sha256` in params.yaml."
         )
     with atomic_folder(out) as folder:
+        _unpack(archive, source, folder)
+    return found
+
+
+def _unpack(archive: Path, source: str, folder: Path) -> None:
+    try:
         if zipfile.is_zipfile(archive):
             _unpack_zip(archive, source, folder)
         elif tarfile.is_tarfile(archive):
             _unpack_tar(archive, source, folder)
         else:
-            raise FerflowError(f"{source} is neither a zip nor a tar archive.")
-    return found
+            raise FerflowError(
+                f"{source} is neither a zip nor a tar archive, or it is damaged: fetch it again."
+            )
+    except tarfile.FilterError as error:
+        raise FerflowError(f"{source}: {error}; refused.") from None
+    except _UNREADABLE as error:
+        raise FerflowError(
+            f"{source} cannot be unpacked ({error}): it is damaged or encrypted; fetch it again."
+        ) from None
 
 
 def _unpack_zip(archive: Path, source: str, folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(archive) as content:
-            members = content.infolist()
-            expanded = sum(member.file_size for member in members)
-            _check_size(source, archive, expanded, folder)
-            for member in members:
-                _check_member(source, member.filename)
-                if stat.S_ISLNK(member.external_attr >> 16):
-                    raise FerflowError(f"{source}: member '{member.filename}' is a link; refused.")
-            for member in tqdm(members, unit="file", desc="unpack", delay=2):
-                content.extract(member, folder)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
-        raise FerflowError(f"{source} is damaged or encrypted ({error}): fetch it again.") from None
+    with zipfile.ZipFile(archive) as content:
+        members = content.infolist()
+        _check_size(source, archive, sum(member.file_size for member in members), folder)
+        for member in members:
+            # Some tools on Windows separate folders so; here it would be part of a file's name.
+            member.filename = member.filename.replace("\\", "/")
+            _check_member(source, member.filename, is_link=stat.S_ISLNK(member.external_attr >> 16))
+        for member in progress(members, description="unpack", unit="file"):
+            content.extract(member, folder)
 
 
 def _unpack_tar(archive: Path, source: str, folder: Path) -> None:
-    try:
-        with tarfile.open(archive) as content:
-            members = content.getmembers()
-            _check_size(source, archive, sum(member.size for member in members), folder)
-            for member in members:
-                _check_member(source, member.name)
-            for member in tqdm(members, unit="file", desc="unpack", delay=2):
-                content.extract(member, folder, filter="data")
-    except tarfile.FilterError as error:
-        raise FerflowError(f"{source}: {error}; refused.") from None
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise FerflowError(f"{source} is damaged ({error}): fetch it again.") from None
+    with tarfile.open(archive) as content:
+        members = content.getmembers()
+        _check_size(source, archive, sum(member.size for member in members), folder)
+        for member in members:
+            _check_member(source, member.name, is_link=member.issym())
+        # The checksum of a compressed stream stands at its end, which tarfile does not read by itself.
+        while content.fileobj and content.fileobj.read(_CHUNK_BYTES):
+            pass
+        for member in progress(members, description="unpack", unit="file"):
+            content.extract(member, folder, filter="data")
 
 
-def _check_member(source: str, name: str) -> None:
+def _check_member(source: str, name: str, *, is_link: bool) -> None:
     path = PurePosixPath(name.replace("\\", "/"))
     drive = bool(path.parts) and path.parts[0].endswith(":")
     if path.is_absolute() or drive or ".." in path.parts:
         raise FerflowError(f"{source}: member '{name}' would be written outside of its folder; refused.")
+    if is_link:
+        raise FerflowError(f"{source}: member '{name}' is a link; refused.")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise FerflowError(f"{source}: the name of member {name!a} is not UTF-8: rename it.") from None
 
 
 def _check_size(source: str, archive: Path, expanded: int, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from ferflow.data.arrays import Images, ImageWriter
 from ferflow.data.decode import RejectedImageError, decode
 from ferflow.data.formats import RawSample
 from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS, parse_label
+from ferflow.progress import progress
 
 SAMPLE_COLUMNS: Final = (
     "sample_id",
@@ -33,6 +34,15 @@ SAMPLE_COLUMNS: Final = (
     "std",
 )
 REJECT_COLUMNS: Final = ("source", "reason", "remedy")
+
+#: What pandas would not choose by itself: a usage that no sample declares is still a string.
+_COLUMN_TYPES: Final = {
+    "usage": "str",
+    "width": "int32",
+    "height": "int32",
+    "mean": "float32",
+    "std": "float32",
+}
 
 #: Images in flight at a time: enough to keep the threads busy, few enough to keep memory flat.
 _BATCH = 512
@@ -66,10 +76,13 @@ def ingest(samples: Iterable[RawSample], image_size: int, images: Path) -> tuple
     rows: list[dict[str, Any]] = []
     rejects: list[tuple[str, str, str]] = []
     with (
+        warnings.catch_warnings(),
         ImageWriter(images, (image_size, image_size, 1)) as writer,
         ThreadPoolExecutor(os.cpu_count()) as threads,
-        tqdm(unit="image", desc="ingest", delay=2) as progress,
+        progress(description="ingest", unit="image") as bar,
     ):
+        # Pillow's remarks on images that it reads all the same. Set here: filters are global to all threads.
+        warnings.filterwarnings("ignore", module="PIL")
         for batch in _batches(samples):
             results = threads.map(lambda sample: _decode(sample, image_size), batch)
             accepted: list[_Decoded] = []
@@ -82,13 +95,13 @@ def ingest(samples: Iterable[RawSample], image_size: int, images: Path) -> tuple
                 pixels = np.stack([item.pixels for item in accepted])
                 writer.append(pixels)
                 rows.extend(_describe(accepted, pixels))
-            progress.update(len(batch))
+            bar.update(len(batch))
     if not rows:
         first = f"; the first: {rejects[0][0]}: {rejects[0][1]}" if rejects else ""
         raise FerflowError(f"none of {len(rejects)} files could be used as a labelled image{first}.")
     table = pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS))
     return (
-        table.astype({"width": "int32", "height": "int32", "mean": "float32", "std": "float32"}),
+        table.astype(_COLUMN_TYPES),
         pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)),
     )
 

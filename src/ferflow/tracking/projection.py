@@ -9,10 +9,11 @@ from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
+from ferflow.errors import FerflowError
 from ferflow.files import read_json, read_table
 from ferflow.tracking.registry import Candidate, register_champion
 from ferflow.tracking.runs import DataUsed, find_run, log_results, matches_history, rebuild_run
-from ferflow.tracking.store import Store, guarded
+from ferflow.tracking.store import Store, errors_in_one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +71,18 @@ def project(
     Raises:
         FerflowError: A file of a model is missing, or the store does not work.
     """
-    return guarded(_project, store.uri)(store, models, champion, data, registered_model, image_shape, labels)
-
-
-def _project(
-    store: Store,
-    models: Sequence[TrainedModel],
-    champion: str,
-    data: DataUsed,
-    registered_model: str,
-    image_shape: tuple[int, int, int],
-    labels: tuple[str, ...],
-) -> ModelVersion:
     version: ModelVersion | None = None
-    for model in models:
-        training, history = model.training(), read_table(model.report / "history.csv")
-        run = find_run(store, training["fingerprint"])
-        if run is None or not matches_history(store, run, history):
-            run = rebuild_run(store, training, history, data)
-        log_results(
-            store,
-            run,
-            model.metrics(),
-            {"report": model.report},
-            {"mlflow.note.content": _note(model, training)},
-        )
-        if model.name == champion:
-            candidate = _candidate(model, training, image_shape, labels)
-            version = register_champion(store, registered_model, run, candidate)
+    with errors_in_one_line(store.uri):
+        for model in models:
+            training, history = model.training(), read_table(model.report / "history.csv")
+            run = find_run(store, training["fingerprint"])
+            if run is None or not matches_history(store, run, history):
+                run = rebuild_run(store, training, history, data)
+            note = {"mlflow.note.content": _note(model, training)}
+            log_results(store, run, model.metrics(), {"report": model.report}, note)
+            if model.name == champion:
+                candidate = _candidate(model, training, image_shape, labels)
+                version = register_champion(store, registered_model, run, candidate)
     if version is None:
         raise ValueError(f"the champion '{champion}' is not among the models")
     return version
@@ -109,6 +94,8 @@ def _candidate(
     image_shape: tuple[int, int, int],
     labels: tuple[str, ...],
 ) -> Candidate:
+    if not model.file.is_file():
+        raise FerflowError(f"{model.file} is missing: run `dvc repro` or `dvc checkout` to bring it back.")
     metrics = model.metrics()
     headline = ("val/macro_f1", "val/accuracy", "test/macro_f1", "test/accuracy")
     return Candidate(

@@ -19,7 +19,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from ferflow.files import sha256_of_file
-from ferflow.tracking.store import Store, guarded
+from ferflow.tracking.store import Store, errors_in_one_line
 
 CHAMPION: Final = "champion"
 #: What a registered model needs to be opened; pinned to the versions that made it.
@@ -74,16 +74,13 @@ def registered_champion(store: Store, registered_model: str) -> ModelVersion | N
     Raises:
         FerflowError: The store does not work.
     """
-    return guarded(_version_by_alias, store.uri)(store, registered_model, CHAMPION)
-
-
-def _version_by_alias(store: Store, registered_model: str, alias: str) -> ModelVersion | None:
-    try:
-        return store.client.get_model_version_by_alias(registered_model, alias)
-    except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return None
-        raise
+    with errors_in_one_line(store.uri):
+        try:
+            return store.client.get_model_version_by_alias(registered_model, CHAMPION)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
 
 
 def _find_version(store: Store, registered_model: str, identity: Mapping[str, str]) -> ModelVersion | None:

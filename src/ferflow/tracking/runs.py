@@ -19,7 +19,7 @@ from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunStatu
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from ferflow.files import sha256_of_json
+from ferflow.files import sha256_of_file, sha256_of_json
 from ferflow.tracking.provenance import provenance_tags
 from ferflow.tracking.store import Store, quoted
 
@@ -59,7 +59,7 @@ def find_run(store: Store, fingerprint: str) -> Run | None:
 @contextlib.contextmanager
 def live_run(
     store: Store, training: Mapping[str, Any], data: DataUsed
-) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+) -> Iterator[Callable[[Mapping[Any, Any]], None]]:
     """Yield a function that logs an epoch of a training as it happens.
 
     If this training has a finished run already, nothing is logged: it is being repeated. What is
@@ -131,7 +131,7 @@ def log_results(
     content = {
         "metrics": dict(metrics),
         "files": {
-            f"{name}/{file.relative_to(folder).as_posix()}": file.stat().st_size
+            f"{name}/{file.relative_to(folder).as_posix()}": sha256_of_file(file)
             for name, folder in folders.items()
             for file in sorted(folder.rglob("*"))
             if file.is_file()
@@ -207,10 +207,10 @@ def _log_dataset(store: Store, run: Run, data: DataUsed) -> None:
     store.client.log_inputs(run.info.run_id, inputs)
 
 
-def _epoch_logger(store: Store, run_id: str) -> Callable[[Mapping[str, Any]], None]:
+def _epoch_logger(store: Store, run_id: str) -> Callable[[Mapping[Any, Any]], None]:
     working = True
 
-    def log(row: Mapping[str, Any]) -> None:
+    def log(row: Mapping[Any, Any]) -> None:
         nonlocal working
         if not working:
             return

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 import filelock
 import mlflow
 from mlflow.exceptions import MlflowException
 
 from ferflow.errors import FerflowError
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _LOCK_SECONDS: Final = 120
 
@@ -61,7 +59,8 @@ def connect(experiment: str) -> Store:
         FerflowError: The store does not answer.
     """
     uri = tracking_uri()
-    return guarded(_open, uri)(uri, experiment)
+    with errors_in_one_line(uri):
+        return _open(uri, experiment)
 
 
 def _open(uri: str, experiment: str) -> Store:
@@ -88,20 +87,21 @@ def _experiment_id(client: mlflow.MlflowClient, name: str, artifacts: str | None
     return str(found.experiment_id)
 
 
-def guarded(function: Callable[P, R], uri: str) -> Callable[P, R]:
-    """Return `function` with failures of the store told in one line, not as a traceback."""
+@contextlib.contextmanager
+def errors_in_one_line(uri: str) -> Iterator[None]:
+    """Tell failures of the store in one line, not as a traceback.
 
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except (MlflowException, OSError, filelock.Timeout) as error:
-            reason = without_credentials(str(error).splitlines()[0] if str(error) else type(error).__name__)
-            raise FerflowError(
-                f"the MLflow store {without_credentials(uri)} does not work ({_shorten(reason)}): start the "
-                "server or correct MLFLOW_TRACKING_URI, then run `dvc repro` again; nothing is lost."
-            ) from None
-
-    return call
+    Raises:
+        FerflowError: MLflow, the file system or the lock failed inside of the block.
+    """
+    try:
+        yield
+    except (MlflowException, OSError, filelock.Timeout) as error:
+        reason = without_credentials(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        raise FerflowError(
+            f"the MLflow store {without_credentials(uri)} does not work ({_shorten(reason)}): start the "
+            "server or correct MLFLOW_TRACKING_URI, then run `dvc repro` again; nothing is lost."
+        ) from None
 
 
 def without_credentials(text: str) -> str:

@@ -39,8 +39,10 @@ def read(raw: Path) -> Iterator[RawSample]:
         raw: The unpacked data set.
 
     Raises:
-        FerflowError: There is no file at all.
+        FerflowError: There is no such folder, or no file in it.
     """
+    if not raw.is_dir():
+        raise FerflowError(f"{raw} is missing: run `dvc repro` to make it.")
     names = sorted(_files_below(raw))
     if not names:
         raise FerflowError(f"{raw} has no files: the archive must hold one folder for each emotion.")

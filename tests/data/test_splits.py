@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ferflow.data.splits import SPLITS, assign_splits, labelled_samples
+from ferflow.errors import FerflowError
+from ferflow.labels import EMOTIONS, label_index
+
+#: How many samples a label has: with 6 or more, no fraction below leaves a split without samples.
+COUNTS = st.dictionaries(st.sampled_from(EMOTIONS), st.integers(6, 40), min_size=1)
+FRACTIONS = st.floats(0.1, 0.35)
+SEEDS = st.integers(0, 2**31 - 1)
+MODERATELY = settings(max_examples=40, deadline=None)
+
+
+def samples_of(counts: Mapping[str, int], usage: Sequence[str | None] | str | None = None) -> pd.DataFrame:
+    labels = [label for label, count in counts.items() for _ in range(count)]
+    order = np.random.default_rng(len(labels)).permutation(len(labels))
+    usages = [usage] * len(labels) if usage is None or isinstance(usage, str) else list(usage)
+    return pd.DataFrame(
+        {
+            "sample_id": [f"{row * 7919:016x}" for row in range(len(labels))],
+            "label": [labels[row] for row in order],
+            "source": [f"{labels[row]}/{row}.png" for row in order],
+            "usage": pd.Series(usages, dtype="str"),
+        }
+    )
+
+
+def split_of(samples: pd.DataFrame, val: float = 0.1, test: float = 0.1, seed: int = 0) -> pd.DataFrame:
+    splits = assign_splits(samples, val_fraction=val, test_fraction=test, seed=seed)
+    assert list(splits.columns) == ["sample_id", "split"]
+    assert list(splits["sample_id"]) == list(samples["sample_id"])
+    assert set(splits["split"]) == set(SPLITS)
+    return splits
+
+
+def shares(samples: pd.DataFrame, splits: pd.DataFrame) -> Counter[tuple[str, str]]:
+    """How many samples of each label are in each split, by (label, split)."""
+    return Counter(zip(samples["label"], splits["split"], strict=True))
+
+
+@MODERATELY
+@given(counts=COUNTS, val=FRACTIONS, test=FRACTIONS, seed=SEEDS)
+def test_where_no_split_is_declared_each_labels_share_is_exact_to_one_sample(
+    counts: dict[str, int], val: float, test: float, seed: int
+) -> None:
+    samples = samples_of(counts)
+    found = shares(samples, split_of(samples, val, test, seed))
+    for label, count in counts.items():
+        assert abs(found[label, "val"] - val * count) <= 0.5
+        assert abs(found[label, "test"] - test * count) <= 0.5
+        assert sum(found[label, split] for split in SPLITS) == count
+
+
+@MODERATELY
+@given(counts=COUNTS, seed=SEEDS, held_out=st.sampled_from(["val", "test"]), data=st.data())
+def test_with_two_declared_splits_the_held_out_one_is_test_and_validation_comes_from_train(
+    counts: dict[str, int], seed: int, held_out: str, data: st.DataObject
+) -> None:
+    total = sum(counts.values())
+    usage = data.draw(st.lists(st.sampled_from(["train", held_out]), min_size=total, max_size=total))
+    samples = samples_of(counts, usage)
+    declared = samples["usage"]
+    in_train = Counter(samples.loc[declared == "train", "label"])
+    wanted = {label: min(round(0.3 * count), in_train[label]) for label, count in counts.items()}
+    assume(held_out in usage and 0 < sum(wanted.values()) < in_train.total())
+    split = split_of(samples, val=0.3, seed=seed)["split"]
+    assert (split[declared == held_out] == "test").all()
+    assert set(split[declared == "train"]) <= {"train", "val"}
+    assert samples.loc[split == "val", "label"].value_counts().to_dict() == {
+        label: count for label, count in wanted.items() if count
+    }
+
+
+@MODERATELY
+@given(counts=COUNTS, seed=SEEDS, data=st.data())
+def test_three_declared_splits_are_kept(counts: dict[str, int], seed: int, data: st.DataObject) -> None:
+    total = sum(counts.values())
+    usage = data.draw(st.lists(st.sampled_from(SPLITS), min_size=total, max_size=total))
+    usage[:3] = SPLITS
+    samples = samples_of(counts, usage)
+    assert list(split_of(samples, seed=seed)["split"]) == usage
+
+
+def test_one_declared_split_is_as_good_as_none() -> None:
+    counts = {"happy": 50, "sad": 20}
+    undeclared, declared = samples_of(counts), samples_of(counts, "train")
+    pd.testing.assert_frame_equal(split_of(declared), split_of(undeclared))
+
+
+def test_the_seed_decides_and_nothing_else() -> None:
+    samples = samples_of({"happy": 100, "sad": 60})
+    first, again, other = (split_of(samples, seed=seed) for seed in (7, 7, 8))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+
+
+def test_validation_and_test_of_the_same_size_are_not_the_same_choice() -> None:
+    samples = samples_of({"happy": 200})
+    split = split_of(samples, val=0.4, test=0.4)["split"]
+    assert split.value_counts().to_dict() == {"val": 80, "test": 80, "train": 40}
+
+
+@pytest.mark.parametrize("declared", ["train", "test"])
+def test_samples_without_a_split_among_others_with_one_are_refused(declared: str) -> None:
+    samples = samples_of({"happy": 20}, [declared] * 18 + [None] * 2)
+    orphan = samples["source"].iloc[18]
+    with pytest.raises(
+        FerflowError, match=f"2 samples lie in no split folder while others do, e.g. {orphan}:"
+    ):
+        assign_splits(samples, val_fraction=0.1, test_fraction=0.1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "usage", "empty"),
+    [
+        ({"happy": 1, "sad": 1}, None, "val"),
+        ({"happy": 3, "sad": 4}, None, "val"),
+        ({"happy": 1}, "test", "val"),
+        ({"happy": 4}, ["train", "train", "train", "test"], "val"),
+        ({"happy": 2}, ["train", "test"], "val"),
+    ],
+)
+def test_too_few_samples_for_three_splits_are_refused(
+    counts: dict[str, int], usage: list[str] | str | None, empty: str
+) -> None:
+    message = f"the {empty} split has no samples: there are only {sum(counts.values())} in all"
+    with pytest.raises(FerflowError, match=message):
+        assign_splits(samples_of(counts, usage), val_fraction=0.1, test_fraction=0.1, seed=0)
+
+
+@MODERATELY
+@given(counts=COUNTS, seed=SEEDS, kept=st.floats(0.1, 1))
+def test_samples_and_splits_are_joined_by_id_in_any_order_of_the_splits(
+    counts: dict[str, int], seed: int, kept: float
+) -> None:
+    samples = samples_of(counts)
+    splits = split_of(samples, seed=seed)
+    some = splits.sample(frac=kept, random_state=seed)
+    table = labelled_samples(samples, some)
+    assert list(table.columns) == ["row", "sample_id", "label", "class_index", "split"]
+    assert set(table["sample_id"]) == set(some["sample_id"])
+    assert table["row"].is_monotonic_increasing
+    rows = table["row"].to_numpy()
+    for column, source in (("sample_id", samples), ("label", samples), ("split", splits)):
+        assert list(table[column]) == list(source[column].to_numpy()[rows])
+    assert list(table["class_index"]) == [label_index(label) for label in table["label"]]
+
+
+def test_rows_are_positions_in_the_array_whatever_the_index_of_the_table() -> None:
+    samples = samples_of({"happy": 20})
+    splits = split_of(samples)
+    expected = labelled_samples(samples, splits)
+    pd.testing.assert_frame_equal(labelled_samples(samples.set_index(samples.index[::-1]), splits), expected)
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ({"sample_id": ["f" * 16], "split": ["test"]}, r"\(1 unknown, 0 repeated ids\): run `dvc repro`"),
+        ({"sample_id": ["0" * 16, "0" * 16], "split": ["test", "val"]}, r"\(0 unknown, 2 repeated ids\)"),
+    ],
+)
+def test_splits_of_other_samples_are_refused(added: dict[str, list[str]], message: str) -> None:
+    samples = samples_of({"happy": 20})
+    splits = pd.concat([split_of(samples), pd.DataFrame(added)])
+    with pytest.raises(FerflowError, match=message):
+        labelled_samples(samples, splits)
+
+
+def test_samples_with_one_id_twice_are_refused() -> None:
+    samples = samples_of({"happy": 20})
+    splits = split_of(samples)
+    samples["sample_id"] = [samples["sample_id"].iloc[0], *samples["sample_id"].iloc[[0, *range(2, 20)]]]
+    with pytest.raises(FerflowError, match="1 unknown"):
+        labelled_samples(samples, splits)
+    with pytest.raises(pd.errors.MergeError):
+        labelled_samples(samples, splits.drop(index=1))

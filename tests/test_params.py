@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ferflow.errors import FerflowError
+from ferflow.models import architectures, check_options
+from ferflow.params import Params, load_params
+
+ROOT = Path(__file__).parents[1]
+VALID = """\
+dataset: faces
+budget: quick
+seed: 7
+datasets:
+  faces: {source: faces.zip, sha256: null, registered_model: ferflow}
+ingest: {image_size: 48}
+validate:
+  max_reject_fraction: 0.01
+  min_samples: 100
+  min_samples_per_label: 30
+  min_image_size: 32
+  max_blank_fraction: 0.005
+  min_pixel_std: 2.0
+split: {val_fraction: 0.1, test_fraction: 0.2}
+training: {precision: auto}
+models:
+  tiny:
+    architecture: cnn4
+    recipe:
+      input_size: 48
+      options: {dropout: 0.25}
+      optimizer: adam
+      early_stopping: {monitor: val_loss, patience: 3}
+      augment: {rotation: 20.0}
+    quick:
+      batch_size: 32
+      augment: {zoom: 0.2}
+      phases:
+        all: {trainable: all, epochs: 1, learning_rate: 1e-4}
+    full:
+      batch_size: 128
+      phases:
+        all: {trainable: all, epochs: 50, learning_rate: 0.001}
+"""
+
+
+def changed(old: str, new: str) -> str:
+    assert VALID.count(old) == 1, old
+    return VALID.replace(old, new)
+
+
+def load(folder: Path, text: str) -> Params:
+    path = folder / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_params(path)
+
+
+def complaint(folder: Path, text: str) -> str:
+    with pytest.raises(FerflowError) as error:
+        load(folder, text)
+    message = str(error.value)
+    assert "\n" not in message
+    assert "params.yaml" in message
+    return message
+
+
+def test_projects_own_params_load_and_every_model_has_a_recipe_in_both_budgets() -> None:
+    params = load_params(ROOT / "params.yaml")
+    for name, model in params.models.items():
+        quick, full = params.recipe(name, "quick"), params.recipe(name, "full")
+        assert quick.phases
+        assert full.phases
+        check_options(model.architecture, quick.options)
+        check_options(model.architecture, full.options)
+
+
+def test_the_two_parts_of_a_recipe_are_merged_to_any_depth(tmp_path: Path) -> None:
+    params = load(tmp_path, VALID)
+    quick, full = params.recipe("tiny"), params.recipe("tiny", "full")
+    assert (quick.batch_size, full.batch_size) == (32, 128)
+    assert (quick.augment.rotation, quick.augment.zoom) == (20.0, 0.2)
+    assert (full.augment.rotation, full.augment.zoom) == (20.0, 0.0)
+    assert quick.options == full.options == {"dropout": 0.25}
+
+
+def test_a_number_in_scientific_notation_is_a_number(tmp_path: Path) -> None:
+    assert load(tmp_path, VALID).recipe("tiny").phases["all"].learning_rate == 1e-4
+
+
+def test_params_are_frozen(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load(tmp_path, VALID).seed = 8  # type: ignore[misc]
+
+
+def test_switches_choose_the_source_and_the_budget(tmp_path: Path) -> None:
+    params = load(tmp_path, changed("budget: quick", "budget: full"))
+    assert params.source.source == "faces.zip"
+    assert params.recipe("tiny").batch_size == 128
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "suggestion"),
+    [
+        ("seed: 7", "sead: 7", "sead", "seed"),
+        ("min_samples: 100", "min_sample: 100", "validate.min_sample", "min_samples"),
+        ("sha256: null", "sha265: null", "datasets.faces.sha265", "sha256"),
+        ("    architecture: cnn4", "    architectur: cnn4", "models.tiny.architectur", "architecture"),
+        ("patience: 3", "patiense: 3", "early_stopping.patiense", "patience"),
+        ("batch_size: 128", "batchsize: 128", "batchsize", "batch_size"),
+        ("learning_rate: 0.001", "learning_rat: 0.001", "phases.all.learning_rat", "learning_rate"),
+    ],
+)
+def test_a_misspelt_key_is_named_with_a_suggestion(
+    tmp_path: Path, old: str, new: str, key: str, suggestion: str
+) -> None:
+    message = complaint(tmp_path, changed(old, new))
+    assert f"{key}: unknown key; did you mean '{suggestion}'?" in message
+    assert f"{suggestion}: this key is missing" in message
+
+
+def test_a_problem_of_a_recipe_names_the_model_and_the_budget_though_another_is_chosen(
+    tmp_path: Path,
+) -> None:
+    message = complaint(tmp_path, changed("batch_size: 128", "batch_size: 0"))
+    assert "models.tiny (full budget): batch_size" in message
+    assert "found 0" in message
+
+
+def test_several_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    text = changed("seed: 7", "seed: many").replace("budget: quick", "budget: quik")
+    message = complaint(tmp_path, text)
+    assert "seed: " in message
+    assert "budget: " in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("seed: 7", "seed: '7'", "seed"),
+        ("seed: 7", "seed: true", "seed"),
+        ("seed: 7", "seed: -1", "seed"),
+        ("seed: 7", "seed: 2147483648", "seed"),
+        ("budget: quick", "budget: quik", "budget"),
+        ("image_size: 48", "image_size: 48.5", "ingest.image_size"),
+        ("image_size: 48", "image_size: 8", "ingest.image_size"),
+        ("val_fraction: 0.1", "val_fraction: 0.5", "split.val_fraction"),
+        ("val_fraction: 0.1", "val_fraction: 0", "split.val_fraction"),
+        ("min_pixel_std: 2.0", "min_pixel_std: .nan", "validate.min_pixel_std"),
+        ("sha256: null", f"sha256: {'A' * 64}", "datasets.faces.sha256"),
+        ("sha256: null", "sha256: 12ab", "datasets.faces.sha256"),
+        ("precision: auto", "precision: float16", "training.precision"),
+        ("architecture: cnn4", "architecture: ../cnn4", "models.tiny.architecture"),
+        ("learning_rate: 0.001", "learning_rate: 0", "phases.all.learning_rate"),
+        ("learning_rate: 0.001", "learning_rate: .inf", "phases.all.learning_rate"),
+        ("epochs: 50", "epochs: 0", "phases.all.epochs"),
+        ("trainable: all, epochs: 50", "trainable: tail, epochs: 50", "phases.all.trainable"),
+        ("trainable: all, epochs: 50", "trainable: 0, epochs: 50", "phases.all.trainable"),
+        ("monitor: val_loss", "monitor: loss", "early_stopping.monitor"),
+        ("dropout: 0.25", "dropout: {rate: 0.25}", "options.dropout"),
+    ],
+)
+def test_a_value_of_a_wrong_type_or_outside_its_range_is_named(
+    tmp_path: Path, old: str, new: str, key: str
+) -> None:
+    message = complaint(tmp_path, changed(old, new))
+    assert f"{key}: " in message
+    assert "(found " in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "budget"),
+    [
+        ("batch_size: 128", "batch_size: 128\n      input_size: 64", "'input_size'", "full"),
+        ("{zoom: 0.2}", "{zoom: 0.2, rotation: 5.0}", "models.tiny.augment: 'rotation'", "quick"),
+        ("{zoom: 0.2}", "3", "'augment'", "quick"),
+    ],
+)
+def test_a_value_that_stands_in_both_parts_of_a_recipe_is_refused(
+    tmp_path: Path, old: str, new: str, where: str, budget: str
+) -> None:
+    message = complaint(tmp_path, changed(old, new))
+    assert f"{where} stands both in `recipe` and in `{budget}`" in message
+
+
+def test_an_unknown_dataset_is_named_with_those_there_are(tmp_path: Path) -> None:
+    message = complaint(tmp_path, changed("dataset: faces", "dataset: fases"))
+    assert "dataset: 'fases' is not one of faces" in message
+
+
+def test_an_unknown_model_is_named_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(FerflowError, match=r"models\.huge does not exist; there are tiny"):
+        load(tmp_path, VALID).recipe("huge")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (changed("ingest: {image_size: 48}", "ingest:\n\timage_size: 48"), 7),
+        (changed("seed: 7", "seed: [7"), 4),
+        (changed("budget: quick", "budget: *fast"), 2),
+        (VALID + "seed: 8\n", VALID.count("\n") + 1),
+    ],
+    ids=["tab", "unclosed", "alias", "repeated key"],
+)
+def test_a_syntax_error_names_its_line(tmp_path: Path, text: str, line: int) -> None:
+    assert f"line {line}: not valid YAML" in complaint(tmp_path, text)
+
+
+@pytest.mark.parametrize("content", [b"seed: \xff\n", b"seed: \x07\n"], ids=["not UTF-8", "bell"])
+def test_characters_that_yaml_does_not_allow_are_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(FerflowError, match=r"params\.yaml: not valid YAML \([^\n]+\)\.$"):
+        load_params(path)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "word\n"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    assert "the file: " in complaint(tmp_path, text)
+
+
+def test_models_may_not_be_empty(tmp_path: Path) -> None:
+    assert "models: " in complaint(tmp_path, VALID.split("models:\n")[0] + "models: {}\n")
+
+
+def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
+    with pytest.raises(FerflowError, match=r"params\.yaml is missing: run from the root of the project"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_an_unknown_architecture_is_named_with_those_there_are() -> None:
+    with pytest.raises(FerflowError, match=r"no architecture 'vgg99'; there are .*cnn4"):
+        check_options("vgg99", {})
+    assert "cnn4" in architectures()
+
+
+@pytest.mark.parametrize("module", ["layers", "saving"])
+def test_a_module_that_builds_nothing_is_no_architecture(module: str) -> None:
+    assert module not in architectures()
+    with pytest.raises(FerflowError, match="there is no architecture"):
+        check_options(module, {})
+
+
+@pytest.mark.parametrize("option", ["droput", "input_size", "image_shape"])
+def test_an_option_that_the_architecture_does_not_take_is_named(option: str) -> None:
+    with pytest.raises(
+        FerflowError, match=rf"architecture 'cnn4' has no option '{option}'; it has .*dropout"
+    ):
+        check_options("cnn4", {"dropout": 0.1, option: 1})
+
+
+def test_params_are_checked_without_loading_a_framework() -> None:
+    program = (
+        "import sys\n"
+        "from ferflow.models import architectures, check_options\n"
+        "import ferflow.params\n"
+        "for name in architectures(): check_options(name, {})\n"
+        "loaded = {'keras', 'tensorflow', 'mlflow', 'great_expectations'} & sys.modules.keys()\n"
+        "sys.exit(f'loaded: {loaded}' if loaded else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ferflow.errors import FerflowError
+from ferflow.stage import heavy_imports, run
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment of its own: `run` sets variables for its whole process."""
+    variables = {"MPLBACKEND": "svg"}
+    monkeypatch.setattr(os, "environ", variables)
+    return variables
+
+
+def test_success_returns(capsys: pytest.CaptureFixture[str]) -> None:
+    run(lambda: print("split: 3 train"))
+    assert capsys.readouterr() == ("split: 3 train\n", "")
+
+
+def test_a_problem_of_the_users_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise FerflowError("faces.zip does not exist: correct the `source`.")
+
+    with pytest.raises(SystemExit) as status:
+        run(main)
+    assert status.value.code == 1
+    assert capsys.readouterr() == ("", "error: faces.zip does not exist: correct the `source`.\n")
+
+
+def test_an_interrupt_is_one_line_and_status_130(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as status:
+        run(main)
+    assert status.value.code == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_a_defect_of_ours_keeps_its_traceback() -> None:
+    def main() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(main)
+
+
+def test_libraries_are_quiet_when_the_stage_starts_unless_the_user_chose(environment: dict[str, str]) -> None:
+    seen: dict[str, str] = {}
+    run(lambda: seen.update(environment))
+    assert seen["TF_CPP_MIN_LOG_LEVEL"] == "3"
+    assert seen["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert seen["MPLBACKEND"] == "svg"
+
+
+def test_native_noise_of_an_import_is_held_back_and_only_that(capfd: pytest.CaptureFixture[str]) -> None:
+    with heavy_imports():
+        os.write(2, b"no GPU here\n")
+    os.write(2, b"a real message\n")
+    assert capfd.readouterr().err == "a real message\n"
+
+
+def test_native_noise_is_shown_when_the_import_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ImportError), heavy_imports():
+        os.write(2, b"libcudart is missing\n")
+        raise ImportError
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "libcudart is missing\nafter\n"
