@@ -58,7 +58,7 @@ repro: env ## Run the whole pipeline (what changed of it) and show the champion
 .PHONY: fer2013
 fer2013: env ## The same pipeline on FER-2013: make fer2013 SOURCE=<zip or address> [BUDGET=quick|full] [SHA256=...]
 	dvc exp run --set-param dataset=fer2013 --set-param budget=$(or $(BUDGET),quick) \
-	  $(if $(SOURCE),--set-param 'datasets.fer2013.source=$(SOURCE)') \
+	  $(if $(SOURCE),--set-param 'datasets.fer2013.source="$(SOURCE)"') \
 	  $(if $(SHA256),--set-param datasets.fer2013.sha256=$(SHA256))
 	@python -m ferflow.summary reports
 
@@ -68,13 +68,15 @@ register: env ## Project DVC's files into MLflow again, e.g. after deleting mlfl
 
 .PHONY: ui
 ui: env ## Open the MLflow UI on http://127.0.0.1:5000
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
-	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+	@case "$${MLFLOW_TRACKING_URI:-}" in \
+	  http*) echo "the runs are on $$MLFLOW_TRACKING_URI: open it in a browser" ;; \
+	  *) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
+	       --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" ;; \
+	esac
 
 .PHONY: sample
 sample: env ## Draw the embedded sample again
 	python -m ferflow.data.synthetic --out data/sample.zip
-	sha256sum data/sample.zip
 
 # --- Checks ---------------------------------------------------------------------------------------
 

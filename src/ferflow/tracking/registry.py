@@ -19,6 +19,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from ferflow.files import sha256_of_file
+from ferflow.stage import heavy_imports
 from ferflow.tracking.store import Store, errors_in_one_line
 
 CHAMPION: Final = "champion"
@@ -91,7 +92,8 @@ def _find_version(store: Store, registered_model: str, identity: Mapping[str, st
 def _create_version(
     store: Store, registered_model: str, run: Run, candidate: Candidate, identity: Mapping[str, str]
 ) -> ModelVersion:
-    with tempfile.TemporaryDirectory() as folder, mlflow.start_run(run_id=run.info.run_id):
+    # MLflow runs the model's code once, and with it loads TensorFlow.
+    with heavy_imports(), tempfile.TemporaryDirectory() as folder, mlflow.start_run(run_id=run.info.run_id):
         labels = Path(folder) / "labels.json"
         labels.write_text(json.dumps(candidate.labels), encoding="utf-8")
         logged = mlflow.pyfunc.log_model(

@@ -8,6 +8,7 @@ from pathlib import Path
 from ferflow import stage
 from ferflow.data.synthetic.archive import SEED, sample_counts, write_archive, write_folder
 from ferflow.errors import FerflowError
+from ferflow.files import sha256_of_file
 
 
 def main() -> None:
@@ -25,6 +26,8 @@ def main() -> None:
     write = write_archive if arguments.out.suffix == ".zip" else write_folder
     number = write(arguments.out, counts, arguments.seed)
     print(f"{arguments.out}: {number} pictures")
+    if arguments.out.is_file():
+        print(f"sha256 {sha256_of_file(arguments.out)}: pin it in params.yaml")
 
 
 if __name__ == "__main__":
