@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -241,7 +242,8 @@ def test_the_command_writes_a_set_and_says_so(
     out = tmp_path / "set.zip"
     monkeypatch.setattr("sys.argv", ["synthetic", "--out", str(out), "--seed", "5", "--scale", "0.001"])
     command.main()
-    assert capsys.readouterr().out == f"{out}: 21 pictures\n"
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    assert capsys.readouterr().out == f"{out}: 21 pictures\nsha256 {digest}: pin it in params.yaml\n"
     assert zipfile.is_zipfile(out)
 
 
