@@ -27,12 +27,12 @@ $(STAMP): $(REQUIREMENTS) requirements/uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 	  || { echo "error: Python 3.11 to 3.13 is needed, $$($(PYTHON) --version) was found:" \
 	            "make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
 	index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(VENV)/bin/python -m pip config get global.index-url 2>/dev/null || true)}}"; \
 	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
-	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode $(REQUIREMENTS); \
-	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
+	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode $(REQUIREMENTS) \
+	&& $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	rm -f $(VENV)/.synced-*
 	touch $@
 
@@ -69,7 +69,7 @@ register: env ## Project DVC's files into MLflow again, e.g. after deleting mlfl
 .PHONY: ui
 ui: env ## Open the MLflow UI on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in \
-	  http*) echo "the runs are on $$MLFLOW_TRACKING_URI: open it in a browser" ;; \
+	  http*) echo "the runs are on the server of MLFLOW_TRACKING_URI: open its address in a browser" ;; \
 	  *) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 	       --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" ;; \
 	esac

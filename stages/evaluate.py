@@ -13,7 +13,7 @@ from ferflow.stage import heavy_imports, run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="trained model (.keras)")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the trained model")
     parser.add_argument("--images", type=Path, required=True, help="array of images (.npy)")
     parser.add_argument("--samples", type=Path, required=True, help="table of samples")
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
@@ -22,7 +22,7 @@ def main() -> None:
 
     images = open_images(arguments.images)
     labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
-    training = read_json(arguments.report / "training.json")
+    training = read_json(arguments.model / "training.json")
     history = read_table(arguments.report / "history.csv")
 
     with heavy_imports():
@@ -32,7 +32,7 @@ def main() -> None:
     from ferflow.evaluation.model_info import ModelInfo
     from ferflow.evaluation.predictions import predictions_table
 
-    model = load_model(arguments.model)
+    model = load_model(arguments.model / "model.keras")
     held_out = labelled[labelled["split"] != "train"].reset_index(drop=True)
     probabilities = predict_probabilities(model, images, held_out["row"].to_numpy())
     predictions = predictions_table(held_out, probabilities)
@@ -51,6 +51,7 @@ def main() -> None:
     )
     write_parquet(arguments.report / "predictions.parquet", predictions)
     write_json(arguments.report / "model.json", info.model_dump())
+    write_json(arguments.report / "training.json", training)
     print(
         f"evaluate: {info.model}: "
         + ", ".join(

@@ -30,9 +30,9 @@ def main() -> None:
         raise FerflowError("the leaderboard is not about the models of params.yaml: run `dvc repro`.")
     best = leaderboard.iloc[0]
 
+    from ferflow.tracking.data_used import DataUsed
     from ferflow.tracking.projection import TrainedModel, project
-    from ferflow.tracking.runs import DataUsed
-    from ferflow.tracking.store import connect
+    from ferflow.tracking.store import connect, is_experiment_copy
 
     models = [
         TrainedModel(name, arguments.models / name / "model.keras", arguments.reports / "models" / name)
@@ -40,10 +40,11 @@ def main() -> None:
     ]
     champion = next(model for model in models if model.name == best["model"]).training()
     labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
+    # A queued experiment runs in a copy of the project: it is one of many, and moves no alias.
     version = project(
         connect(f"ferflow-{params.dataset}"),
         models,
-        best["model"],
+        None if is_experiment_copy() else best["model"],
         data=DataUsed(
             params.dataset,
             params.source.source,
@@ -67,9 +68,11 @@ def main() -> None:
             "test_macro_f1": float(best["test_macro_f1"]),
         },
     )
-    print(
-        f"register: {best['model']} is {params.source.registered_model} version {version.version} @champion"
-    )
+    name = params.source.registered_model
+    if version is None:
+        print(f"register: {best['model']} is the best of this experiment; {name}@champion stays as it is")
+    else:
+        print(f"register: {best['model']} is {name} version {version.version} @champion")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="array of images (.npy)")
     parser.add_argument("--samples", type=Path, required=True, help="table of samples")
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
-    parser.add_argument("--out", type=Path, required=True, help="trained model to write (.keras)")
-    parser.add_argument("--report", type=Path, required=True, help="folder of the model's report")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the trained model to write")
+    parser.add_argument("--history", type=Path, required=True, help="table of epochs to write (.csv)")
     arguments = parser.parse_args()
 
     params = load_params()
@@ -34,13 +34,11 @@ def main() -> None:
 
     # Only now, when all inputs are known to be good: TensorFlow takes seconds to load.
     with heavy_imports():
-        import keras
-        import tensorflow as tf
-
         from ferflow import models
         from ferflow.models.saving import save_model
-        from ferflow.tracking.runs import DataUsed, live_run
-        from ferflow.tracking.store import connect
+        from ferflow.tracking.data_used import DataUsed
+        from ferflow.tracking.runs import live_run
+        from ferflow.tracking.store import connect_or_warn
         from ferflow.training import fingerprint
         from ferflow.training.devices import prepare
         from ferflow.training.fit import TrainingData, train
@@ -64,18 +62,14 @@ def main() -> None:
         input_size=recipe.input_size,
         options=recipe.options,
     )
-    training |= {
-        "dataset": params.dataset,
-        "budget": params.budget,
-        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-    }
+    training |= {"dataset": params.dataset, "budget": params.budget}
     data = DataUsed(
         params.dataset,
         params.source.source,
         labelled[["sample_id", "label", "split"]],
         training["data_sha256"],
     )
-    with live_run(connect(f"ferflow-{params.dataset}"), training, data) as log_epoch:
+    with live_run(connect_or_warn(f"ferflow-{params.dataset}"), training, data) as log_epoch:
         history = train(
             model,
             recipe,
@@ -85,9 +79,9 @@ def main() -> None:
             listeners=[log_epoch],
         )
 
-    save_model(model, arguments.out)
-    write_csv(arguments.report / "history.csv", pd.DataFrame(history), float_format="%.9g")
-    write_json(arguments.report / "training.json", training)
+    save_model(model, arguments.out / "model.keras")
+    write_json(arguments.out / "training.json", training)
+    write_csv(arguments.history, pd.DataFrame(history), float_format="%.9g")
 
 
 if __name__ == "__main__":

@@ -124,12 +124,26 @@ def test_stages_read_params_that_exist(params: Params) -> None:
                     node = node[part]
 
 
-def test_every_param_is_explained() -> None:
+def test_every_choice_is_explained() -> None:
+    """A comment stands above or beside each top-level key, data set and model."""
     lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    section = ""
     for number, line in enumerate(lines):
-        if re.match(r"[a-z_]+:", line):
-            before = lines[number - 1].lstrip() if number else ""
-            assert before.startswith("#") or "#" in line or "#" in lines[number + 1] or not before, line
+        if top := re.match(r"(\w+):", line):
+            section = top[1]
+            first = next(text.strip() for text in lines[number + 1 :] if text.strip())
+            above = lines[number - 1].startswith("#")
+            assert above or "#" in line or first.startswith("#") or " # " in first, line
+        elif section in {"datasets", "models"} and re.match(r"  \w+:$", line):
+            assert lines[number - 1].startswith("  #"), line
+
+
+@pytest.mark.parametrize("file", sorted((PACKAGE / "models").glob("*.py")), ids=lambda file: file.stem)
+def test_architectures_import_only_what_train_depends_on(file: Path) -> None:
+    dependencies = {ROOT / name for name in _stages()["train"]["deps"] if "${" not in name}
+    for imported in _closure(file) - {file}:
+        if file.stem != "inference" and not _is_docstring_only(imported):
+            assert imported in dependencies, f"{file.name} imports {imported.name}"
 
 
 def test_every_models_architecture_and_options_exist(params: Params) -> None:

@@ -1,4 +1,8 @@
-"""The one exception that is meant for people."""
+"""The one exception that is meant for people, and what no message may show."""
+
+from __future__ import annotations
+
+import re
 
 
 class FerflowError(Exception):
@@ -6,3 +10,9 @@ class FerflowError(Exception):
 
     Stages print its message and exit with status 1; they show no traceback for it.
     """
+
+
+def without_credentials(text: str) -> str:
+    """Return an address, or a message with addresses in it, without users, passwords and tokens."""
+    text = re.sub(r"(?<=://)[^\s/]*@", "", text)
+    return re.sub(r"(?i)\b(password|token|secret|signature)=[^&\s]+", r"\1=***", text)

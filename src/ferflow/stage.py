@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ferflow.errors import FerflowError
+from ferflow.errors import FerflowError, without_credentials
 
 #: Set before any heavy import, and only where the user has not chosen otherwise.
 _ENVIRONMENT: Final = {
@@ -60,10 +61,12 @@ def run(main: Callable[[], None]) -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     # MLflow says this of its own code while it is imported.
     warnings.filterwarnings("ignore", message=".*Any type hint is inferred", category=UserWarning)
+    # Asked to end, a stage ends like one that is interrupted: nothing half-written stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except FerflowError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        print(f"error: {without_credentials(str(error))}", file=sys.stderr, flush=True)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)

@@ -22,11 +22,11 @@ def main() -> None:
     run once more.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("reports", type=Path, help="folder with one folder of reports per data set")
+    parser.add_argument("reports", type=Path, help="folder with the reports of all data sets")
     arguments = parser.parse_args()
 
     params = load_params()
-    reports = arguments.reports / params.dataset
+    reports = arguments.reports / params.dataset / params.budget
     leaderboard, winner = read_table(reports / "leaderboard.csv"), read_json(reports / "champion.json")
 
     from ferflow.evaluation.leaderboard import as_text

@@ -9,7 +9,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from ferflow.tracking.runs import DataUsed
+from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.store import Store, connect
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS
+from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.projection import TrainedModel, project
 from ferflow.tracking.registry import registered_champion
-from ferflow.tracking.runs import DataUsed
 from ferflow.tracking.store import Store
 
 NAME = "ferflow-test"
@@ -53,6 +53,7 @@ def _project(store: Store, models: list[TrainedModel], champion: str, data: Data
         image_shape=(8, 8, 1),
         labels=EMOTIONS,
     )
+    assert version is not None
     return str(version.version)
 
 

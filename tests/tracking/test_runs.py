@@ -8,8 +8,8 @@ import pytest
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.runs import (
-    DataUsed,
     find_run,
     live_run,
     log_results,

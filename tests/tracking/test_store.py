@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ferflow.errors import FerflowError
-from ferflow.tracking.store import connect, tracking_uri, without_credentials
+from ferflow.errors import FerflowError, without_credentials
+from ferflow.tracking.store import connect, connect_or_warn, is_experiment_copy, tracking_uri
 
 
 def test_the_environment_names_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -27,6 +27,23 @@ def test_queued_experiment_uses_the_store_of_its_project(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     copy = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"
     assert tracking_uri(copy) == f"sqlite:///{tmp_path.resolve() / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs/own.db")
+    assert tracking_uri(copy) == f"sqlite:///{tmp_path.resolve() / 'runs' / 'own.db'}"
+    assert is_experiment_copy(copy)
+    assert not is_experiment_copy(tmp_path)
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///broken.db", "mysql://127.0.0.1/mlflow"])
+def test_broken_store_is_one_line_and_no_reason_not_to_train(
+    uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.db").write_text("this is no database, but more than a hundred bytes of text" * 9)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(FerflowError, match="does not work"):
+        connect("ferflow-test")
+    assert connect_or_warn("ferflow-test") is None
+    assert capsys.readouterr().err.count("warning: ") == 1
 
 
 def test_dead_server_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +63,7 @@ def test_dead_server_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch)
         ("postgresql://user:pass@db/mlflow", "postgresql://db/mlflow"),
         ("https://host:5000/path@x", "https://host:5000/path@x"),
         ("sqlite:////tmp/a@b.db", "sqlite:////tmp/a@b.db"),
+        ("failed at https://user:p@ss@host/x?token=abc&y=1", "failed at https://host/x?token=***&y=1"),
     ],
 )
 def test_credentials_are_not_shown(uri: str, shown: str) -> None:

@@ -116,8 +116,6 @@ def _unpack(archive: Path, source: str, folder: Path) -> None:
             raise FerflowError(
                 f"{source} is neither a zip nor a tar archive, or it is damaged: fetch it again."
             )
-    except tarfile.FilterError as error:
-        raise FerflowError(f"{source}: {error}; refused.") from None
     except _UNREADABLE as error:
         raise FerflowError(
             f"{source} cannot be unpacked ({error}): it is damaged or encrypted; fetch it again."
@@ -141,12 +139,15 @@ def _unpack_tar(archive: Path, source: str, folder: Path) -> None:
         members = content.getmembers()
         _check_size(source, archive, sum(member.size for member in members), folder)
         for member in members:
-            _check_member(source, member.name, is_link=member.issym())
+            _check_member(source, member.name, is_link=not (member.isfile() or member.isdir()))
         # The checksum of a compressed stream stands at its end, which tarfile does not read by itself.
         while content.fileobj and content.fileobj.read(_CHUNK_BYTES):
             pass
+        if hasattr(tarfile, "data_filter"):
+            # Younger than Python 3.11.0; what it would refuse has been refused above.
+            content.extraction_filter = tarfile.data_filter
         for member in progress(members, description="unpack", unit="file"):
-            content.extract(member, folder, filter="data")
+            content.extract(member, folder)
 
 
 def _check_member(source: str, name: str, *, is_link: bool) -> None:
@@ -155,7 +156,7 @@ def _check_member(source: str, name: str, *, is_link: bool) -> None:
     if path.is_absolute() or drive or ".." in path.parts:
         raise FerflowError(f"{source}: member '{name}' would be written outside of its folder; refused.")
     if is_link:
-        raise FerflowError(f"{source}: member '{name}' is a link; refused.")
+        raise FerflowError(f"{source}: member '{name}' is a link or device; refused.")
     try:
         name.encode()
     except UnicodeEncodeError:

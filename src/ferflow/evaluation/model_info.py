@@ -20,7 +20,7 @@ class ModelInfo(BaseModel):
         model: Its name in params.yaml.
         architecture: The module of `ferflow.models` that built it.
         parameters: Number of all parameters.
-        trainable_parameters: Number of those that the last training phase changed.
+        trainable_parameters: Number of those that training can change: all but moving statistics.
         epochs: Number of epochs that were run, over all phases.
         precision: Computation during training, e.g. `"mixed_bfloat16"`.
         fingerprint: Identity of the training, as in its MLflow run.

@@ -43,11 +43,18 @@ def build(
         options: The architecture's own options.
 
     Raises:
-        FerflowError: There is no such architecture, or it has no such option.
+        FerflowError: There is no such architecture, it has no such option, or a value is out of range.
     """
     check_options(architecture, options)
     module = importlib.import_module(f"{__name__}.{architecture}")
-    model: keras.Model = module.build(image_shape, num_classes, input_size=input_size, **options)
+    try:
+        model: keras.Model = module.build(image_shape, num_classes, input_size=input_size, **options)
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise FerflowError(
+            f"params.yaml: architecture '{architecture}' cannot be built at {input_size} pixels with "
+            f"{dict(options)}: {reason}"
+        ) from None
     return model
 
 

@@ -11,8 +11,9 @@ from mlflow.entities.model_registry import ModelVersion
 
 from ferflow.errors import FerflowError
 from ferflow.files import read_json, read_table
+from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.registry import Candidate, register_champion
-from ferflow.tracking.runs import DataUsed, find_run, log_results, matches_history, rebuild_run
+from ferflow.tracking.runs import find_run, log_results, matches_history, rebuild_run
 from ferflow.tracking.store import Store, errors_in_one_line
 
 
@@ -48,13 +49,13 @@ class TrainedModel:
 def project(
     store: Store,
     models: Sequence[TrainedModel],
-    champion: str,
+    champion: str | None,
     *,
     data: DataUsed,
     registered_model: str,
     image_shape: tuple[int, int, int],
     labels: tuple[str, ...],
-) -> ModelVersion:
+) -> ModelVersion | None:
     """Find or rebuild the run of every model, and register the champion; return its version.
 
     It can be called at any time and any number of times: what is there already stays as it is.
@@ -62,7 +63,7 @@ def project(
     Args:
         store: An open store.
         models: All models of the leaderboard.
-        champion: The name of the best one.
+        champion: The name of the best one, or None to leave the registry as it is.
         data: The data set that all of them used.
         registered_model: Under which name the champion is registered.
         image_shape: (H, W, C) of the raw images.
@@ -83,7 +84,7 @@ def project(
             if model.name == champion:
                 candidate = _candidate(model, training, image_shape, labels)
                 version = register_champion(store, registered_model, run, candidate)
-    if version is None:
+    if champion is not None and version is None:
         raise ValueError(f"the champion '{champion}' is not among the models")
     return version
 
@@ -126,5 +127,6 @@ def _note(model: TrainedModel, training: Mapping[str, Any]) -> str:
         f"`{training['budget']}` budget, {training['precision']} on "
         f"{training['device']}.\n\nReproduce: check out the commit of the tag `git_commit`, then\n"
         f"`dvc exp run -S dataset={training['dataset']} -S budget={training['budget']} "
-        f"train@{model.name} evaluate@{model.name}`"
+        f"train@{model.name} evaluate@{model.name}`\n"
+        "with the params above, if they are not those of the commit."
     )

@@ -18,13 +18,16 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
-from ferflow.files import sha256_of_file
+from ferflow.files import sha256_of_file, sha256_of_json
 from ferflow.stage import heavy_imports
 from ferflow.tracking.store import Store, errors_in_one_line
 
 CHAMPION: Final = "champion"
 #: What a registered model needs to be opened; pinned to the versions that made it.
 _REQUIREMENTS: Final = ("keras", "mlflow", "numpy", "pandas", "tensorflow")
+
+
+_SERVED_CODE: Final = Path(__file__).with_name("served_model.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,18 @@ def register_champion(store: Store, registered_model: str, run: Run, candidate: 
         run: The finished run of the candidate's training.
         candidate: The model.
     """
-    identity = {"fingerprint": candidate.fingerprint, "model_sha256": sha256_of_file(candidate.file)}
+    identity = {
+        "fingerprint": candidate.fingerprint,
+        "model_sha256": sha256_of_file(candidate.file),
+        "interface_sha256": sha256_of_json(
+            [
+                _SERVED_CODE.read_text(encoding="utf-8"),
+                candidate.image_shape,
+                candidate.labels,
+                _requirements(),
+            ]
+        ),
+    }
     version = _find_version(store, registered_model, identity)
     if version is None:
         version = _create_version(store, registered_model, run, candidate, identity)
@@ -86,7 +100,17 @@ def registered_champion(store: Store, registered_model: str) -> ModelVersion | N
 
 def _find_version(store: Store, registered_model: str, identity: Mapping[str, str]) -> ModelVersion | None:
     versions = store.client.search_model_versions(f"name='{registered_model}'")
-    return next((version for version in versions if identity.items() <= version.tags.items()), None)
+    known = [version for version in versions if identity.items() <= version.tags.items()]
+    return next((version for version in known if _is_loadable(version)), None)
+
+
+def _is_loadable(version: ModelVersion) -> bool:
+    """Return whether a version's files are still there: the database may outlive the artifact folder."""
+    try:
+        mlflow.models.get_model_info(f"models:/{version.name}/{version.version}")
+    except (MlflowException, OSError):
+        return False
+    return True
 
 
 def _create_version(
@@ -98,19 +122,23 @@ def _create_version(
         labels.write_text(json.dumps(candidate.labels), encoding="utf-8")
         logged = mlflow.pyfunc.log_model(
             name=candidate.name,
-            python_model=str(Path(__file__).with_name("served_model.py")),
+            python_model=str(_SERVED_CODE),
             artifacts={"keras_model": str(candidate.file), "labels": str(labels)},
             signature=_signature(candidate),
             input_example=np.zeros((1, *candidate.image_shape), np.uint8),
-            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
-            registered_model_name=registered_model,
+            pip_requirements=_requirements(),
+        )
+        # With its tags from the start: a process that is killed here leaves no version without a name.
+        version = mlflow.register_model(
+            logged.model_uri, registered_model, tags={**candidate.tags, **identity}
         )
     # Logging into a finished run would move its end to now; its duration is that of the training.
     store.client.set_terminated(run.info.run_id, run.info.status, run.info.end_time)
-    number = str(logged.registered_model_version)
-    for key, value in {**candidate.tags, **identity}.items():
-        store.client.set_model_version_tag(registered_model, number, key, value)
-    return store.client.update_model_version(registered_model, number, candidate.description)
+    return store.client.update_model_version(registered_model, version.version, candidate.description)
+
+
+def _requirements() -> list[str]:
+    return [f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS]
 
 
 def _signature(candidate: Candidate) -> ModelSignature:

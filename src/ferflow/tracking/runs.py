@@ -5,23 +5,20 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import mlflow
 import pandas as pd
-from mlflow.data.dataset_source_registry import resolve_dataset_source
-from mlflow.data.pandas_dataset import from_pandas
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
+from ferflow.errors import FerflowError, without_credentials
 from ferflow.files import sha256_of_file, sha256_of_json
+from ferflow.tracking.data_used import DataUsed, log_dataset
 from ferflow.tracking.provenance import provenance_tags
-from ferflow.tracking.store import Store, quoted
+from ferflow.tracking.store import Store, errors_in_one_line, quoted
 
 #: history.csv's columns and the metrics they are logged as; MLflow groups names at the slash.
 EPOCH_METRICS: Final = {
@@ -34,23 +31,6 @@ EPOCH_METRICS: Final = {
 _SYSTEM_METRICS_SECONDS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class DataUsed:
-    """The data set of a run, as MLflow shows it.
-
-    Attributes:
-        name: The data set's name in params.yaml.
-        source: Where it was fetched from.
-        labelled: `sample_id`, `label`, `split`, one row for each sample.
-        sha256: Our own digest: MLflow's misses most changes.
-    """
-
-    name: str
-    source: str
-    labelled: pd.DataFrame
-    sha256: str
-
-
 def find_run(store: Store, fingerprint: str) -> Run | None:
     """Return the finished run of a training, or None."""
     return next(iter(_runs(store, fingerprint, finished=True)), None)
@@ -58,7 +38,7 @@ def find_run(store: Store, fingerprint: str) -> Run | None:
 
 @contextlib.contextmanager
 def live_run(
-    store: Store, training: Mapping[str, Any], data: DataUsed
+    store: Store | None, training: Mapping[str, Any], data: DataUsed
 ) -> Iterator[Callable[[Mapping[Any, Any]], None]]:
     """Yield a function that logs an epoch of a training as it happens.
 
@@ -67,18 +47,15 @@ def live_run(
     answering meanwhile, the training goes on with a warning; the register stage makes up for it.
 
     Args:
-        store: An open store.
+        store: An open store, or None to log nothing.
         training: From `fingerprint.describe_training`, with data set and budget.
         data: The data that the training uses.
     """
-    if find_run(store, training["fingerprint"]) is not None:
+    run = None if store is None else _start_run(store, training, data)
+    if store is None or run is None:
         yield lambda _: None
         return
-    delete_runs(store, training["fingerprint"])
-    run = _create_run(store, training, data)
-    mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
     status = "FAILED"
-    mlflow.start_run(run_id=run.info.run_id, log_system_metrics=True)
     try:
         yield _epoch_logger(store, run.info.run_id)
         status = "FINISHED"
@@ -90,10 +67,27 @@ def live_run(
             mlflow.end_run(status)
 
 
+def _start_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Run | None:
+    """Return the new, active run of a training; None if it has a finished one or the store fails."""
+    try:
+        with errors_in_one_line(store.uri):
+            if find_run(store, training["fingerprint"]) is not None:
+                return None
+            delete_runs(store, training["fingerprint"])
+            run = _create_run(store, training, data)
+            mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
+            mlflow.start_run(run_id=run.info.run_id, log_system_metrics=True)
+            return run
+    except FerflowError as error:
+        print(f"warning: {error} The training is not logged until then.", file=sys.stderr, flush=True)
+        return None
+
+
 def rebuild_run(store: Store, training: Mapping[str, Any], history: pd.DataFrame, data: DataUsed) -> Run:
     """Make the finished run of a training from its files, in place of whatever there was of it."""
     delete_runs(store, training["fingerprint"])
     run = _create_run(store, training, data)
+    store.client.set_tag(run.info.run_id, "rebuilt", "true")
     metrics = [metric for row in history.to_dict("records") for metric in _epoch_metrics(row)]
     store.client.log_batch(run.info.run_id, metrics=metrics)
     store.client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FINISHED))
@@ -138,9 +132,11 @@ def log_results(
         },
     }
     digest = sha256_of_json(content)
-    if run.data.tags.get("results_sha256") == digest:
-        return
     run_id = run.info.run_id
+    if run.data.tags.get("results_sha256") == digest and all(
+        store.client.list_artifacts(run_id, name) for name in folders
+    ):
+        return
     for name, folder in folders.items():
         store.client.log_artifacts(run_id, str(folder), artifact_path=name)
     now = _now()
@@ -152,11 +148,10 @@ def log_results(
     )
 
 
-def delete_runs(store: Store, fingerprint: str, *, keep: Sequence[str] = ()) -> None:
-    """Delete the runs of a training, whatever their state, but for those in `keep`."""
+def delete_runs(store: Store, fingerprint: str) -> None:
+    """Delete the runs of a training, whatever their state."""
     for run in _runs(store, fingerprint, finished=False):
-        if run.info.run_id not in keep:
-            store.client.delete_run(run.info.run_id)
+        store.client.delete_run(run.info.run_id)
 
 
 def _runs(store: Store, fingerprint: str, *, finished: bool) -> list[Run]:
@@ -183,28 +178,8 @@ def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Ru
     params = {key: training[key] for key in ("architecture", "seed", "dataset", "budget", "precision")}
     params |= _flatten(training["recipe"])
     store.client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
-    _log_dataset(store, run, data)
+    log_dataset(store, run, data)
     return run
-
-
-def _log_dataset(store: Store, run: Run, data: DataUsed) -> None:
-    with warnings.catch_warnings():
-        # A local path matches two of MLflow's kinds of source, which are the same class.
-        warnings.filterwarnings("ignore", message="The specified dataset source")
-        source = resolve_dataset_source(data.source)
-    inputs = []
-    for split, rows in data.labelled.groupby("split", sort=False):
-        dataset = from_pandas(
-            rows[["sample_id", "label"]].reset_index(drop=True),
-            source=source,
-            targets="label",
-            name=f"{data.name}-{split}",
-            digest=data.sha256[:32],
-        )
-        inputs.append(
-            DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag(MLFLOW_DATASET_CONTEXT, str(split))])
-        )
-    store.client.log_inputs(run.info.run_id, inputs)
 
 
 def _epoch_logger(store: Store, run_id: str) -> Callable[[Mapping[Any, Any]], None]:
@@ -218,7 +193,7 @@ def _epoch_logger(store: Store, run_id: str) -> Callable[[Mapping[Any, Any]], No
             store.client.log_batch(run_id, metrics=_epoch_metrics(row))
         except MlflowException as error:
             working = False
-            reason = str(error).splitlines()[0]
+            reason = without_credentials(str(error).splitlines()[0])
             print(
                 f"warning: MLflow does not answer ({reason}); the training goes on and is logged by the "
                 "register stage.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,14 @@ from typing import Any, Final
 import filelock
 import mlflow
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
-from ferflow.errors import FerflowError
+from ferflow.errors import FerflowError, without_credentials
 
 _LOCK_SECONDS: Final = 120
+_SQLITE: Final = "sqlite:///"
+#: Where DVC copies the project to for `dvc exp run --queue` and `--temp`.
+_EXPERIMENT_COPIES: Final = (".dvc", "tmp", "exps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +41,27 @@ class Store:
 def tracking_uri(root: Path | None = None) -> str:
     """Return the address of the tracking store: `MLFLOW_TRACKING_URI`, else `mlflow.db` in the project.
 
-    DVC runs queued experiments in a copy of the project below `.dvc/tmp/exps`; their runs belong
-    into the project's store too, not into one that is deleted with the copy.
+    A relative SQLite path is one in the project. DVC runs queued experiments in a copy of the project
+    below `.dvc/tmp/exps`; their runs belong into the project's store too, not into one that is deleted
+    with the copy.
 
     Args:
         root: The root of the project; the working directory by default.
     """
-    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    if not uri.startswith(_SQLITE):
         return uri
     folder = (root or Path.cwd()).resolve()
     for parent in folder.parents:
-        if parent.parts[-3:] == (".dvc", "tmp", "exps"):
+        if parent.parts[-3:] == _EXPERIMENT_COPIES:
             folder = parent.parents[2]
-    return f"sqlite:///{folder / 'mlflow.db'}"
+    return f"{_SQLITE}{folder / uri.removeprefix(_SQLITE)}"
+
+
+def is_experiment_copy(root: Path | None = None) -> bool:
+    """Return whether this is a copy of the project that DVC made to run an experiment in."""
+    folders = (root or Path.cwd()).resolve().parents
+    return any(folder.parts[-3:] == _EXPERIMENT_COPIES for folder in folders)
 
 
 def connect(experiment: str) -> Store:
@@ -63,12 +75,24 @@ def connect(experiment: str) -> Store:
         return _open(uri, experiment)
 
 
+def connect_or_warn(experiment: str) -> Store | None:
+    """Open the tracking store like `connect`, or say on stderr why not and return None.
+
+    For a training: it is worth more than its log, which the register stage makes up for.
+    """
+    try:
+        return connect(experiment)
+    except FerflowError as error:
+        print(f"warning: {error} The training is not logged until then.", file=sys.stderr, flush=True)
+        return None
+
+
 def _open(uri: str, experiment: str) -> Store:
     mlflow.set_tracking_uri(uri)
-    if not uri.startswith("sqlite:///"):
+    if not uri.startswith(_SQLITE):
         client = mlflow.MlflowClient(tracking_uri=uri)
         return Store(client, without_credentials(uri), _experiment_id(client, experiment, None))
-    database = Path(uri.removeprefix("sqlite:///"))
+    database = Path(uri.removeprefix(_SQLITE))
     database.parent.mkdir(parents=True, exist_ok=True)
     # A client makes the database if it is missing; several that do so at once break it.
     with filelock.FileLock(database.with_name(f"{database.name}-lock"), timeout=_LOCK_SECONDS):
@@ -92,21 +116,16 @@ def errors_in_one_line(uri: str) -> Iterator[None]:
     """Tell failures of the store in one line, not as a traceback.
 
     Raises:
-        FerflowError: MLflow, the file system or the lock failed inside of the block.
+        FerflowError: MLflow, its database or driver, the file system or the lock failed in the block.
     """
     try:
         yield
-    except (MlflowException, OSError, filelock.Timeout) as error:
+    except (MlflowException, SQLAlchemyError, ImportError, OSError, filelock.Timeout) as error:
         reason = without_credentials(str(error).splitlines()[0] if str(error) else type(error).__name__)
         raise FerflowError(
             f"the MLflow store {without_credentials(uri)} does not work ({_shorten(reason)}): start the "
             "server or correct MLFLOW_TRACKING_URI, then run `dvc repro` again; nothing is lost."
         ) from None
-
-
-def without_credentials(text: str) -> str:
-    """Return an address, or a message with addresses in it, without users and passwords."""
-    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _shorten(text: str, length: int = 200) -> str:

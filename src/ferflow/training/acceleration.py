@@ -82,7 +82,8 @@ def _accelerated(layer: Any, precision: Precision, batch_norm_momentum: float | 
         config["dtype"] = precision
     if type(layer) is keras.layers.BatchNormalization:
         config["momentum"] = batch_norm_momentum or layer.momentum
-        return FusedBatchNormalization.from_config(config)
+        if keras.backend.backend() == "tensorflow":
+            return FusedBatchNormalization.from_config(config)
     return type(layer).from_config(config)
 
 

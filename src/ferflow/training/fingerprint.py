@@ -7,11 +7,14 @@ or a repeated stage neither loses nor doubles a run.
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+import keras
 import pandas as pd
+import tensorflow as tf
 
 from ferflow.files import sha256_of_json
 from ferflow.params import Recipe
@@ -76,6 +79,8 @@ def describe_training(
         "seed": seed,
         "device": device.kind,
         "precision": device.precision,
+        "machine": platform.machine(),
+        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         "data_sha256": data,
         "code_sha256": code,
     }
