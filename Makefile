@@ -57,9 +57,9 @@ repro: env ## Run the whole pipeline (what changed of it) and show the champion
 
 .PHONY: fer2013
 fer2013: env ## The same pipeline on FER-2013: make fer2013 SOURCE=<zip or address> [BUDGET=quick|full] [SHA256=...]
-	dvc exp run --set-param dataset=fer2013 --set-param budget=$(or $(BUDGET),quick) \
-	  $(if $(SOURCE),--set-param 'datasets.fer2013.source="$(SOURCE)"') \
-	  $(if $(SHA256),--set-param datasets.fer2013.sha256=$(SHA256))
+	python -m ferflow.switch dataset=fer2013 budget=$(or $(BUDGET),quick) \
+	  $(if $(SOURCE),'datasets.fer2013.source=$(SOURCE)') $(if $(SHA256),datasets.fer2013.sha256=$(SHA256))
+	dvc repro
 	@python -m ferflow.summary reports
 
 .PHONY: register

@@ -6,12 +6,15 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ferflow.errors import FerflowError
 from ferflow.files import read_json, read_table
 from ferflow.params import load_params
 from ferflow.stage import run
+
+if TYPE_CHECKING:
+    from ferflow.tracking.store import Store
 
 
 def main() -> None:
@@ -40,7 +43,7 @@ def main() -> None:
         version = registered_champion(store, winner["registered_model"])
     if version is None:
         raise FerflowError("the champion is not in the MLflow registry: run `make register`.")
-    print(f"\n{as_text(leaderboard)}\n\n{_closing_words(winner, version.version, store.uri)}")
+    print(f"\n{as_text(leaderboard)}\n\n{_closing_words(winner, version.version, store)}")
 
 
 def _register_again() -> None:
@@ -49,9 +52,12 @@ def _register_again() -> None:
         raise FerflowError("the register stage failed; its message is above.")
 
 
-def _closing_words(winner: dict[str, Any], version: str, store: str) -> str:
+def _closing_words(winner: dict[str, Any], version: str, store: Store) -> str:
     name = winner["registered_model"]
-    look = "make ui   # then open http://127.0.0.1:5000" if store.startswith("sqlite") else f"open {store}"
+    # Without this word MLflow opens its page for language models, where there are no runs.
+    page = f"#/experiments/{store.experiment_id}?workflowType=machine_learning"
+    local = store.uri.startswith("sqlite")
+    look = f"make ui, then http://127.0.0.1:5000/{page}" if local else f"{store.uri.rstrip('/')}/{page}"
     return (
         f"champion   {winner['model']}: version {version} of '{name}', alias 'champion'\n"
         f"load it    mlflow.pyfunc.load_model('models:/{name}@champion')\n"
