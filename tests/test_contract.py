@@ -176,3 +176,16 @@ def test_libraries_stay_in_their_rooms(library: str, rooms: set[str]) -> None:
             continue
         text = file.read_text(encoding="utf-8")
         assert not re.search(rf"^\s*(import|from) {library}\b", text, re.MULTILINE), relative
+
+
+def test_the_committed_lock_is_of_the_committed_files() -> None:
+    """A change without `make repro` leaves a stale lock, and results that are not of this code."""
+    stale = set()
+    for name, stage in _yaml("dvc.lock")["stages"].items():
+        for dependency in stage["deps"]:
+            file = ROOT / dependency["path"]
+            if dependency["path"].startswith(("src/", "stages/", "params.yaml")) and file.is_file():
+                digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+                if digest != dependency["md5"]:
+                    stale.add(f"{name}: {dependency['path']}")
+    assert stale == set(), "run `make repro` and commit dvc.lock and reports"
