@@ -58,6 +58,8 @@ def run(main: Callable[[], None]) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    # Each retry of a request would be announced; the error that follows says it once.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     # MLflow says this of its own code while it is imported.
     warnings.filterwarnings("ignore", message=".*Any type hint is inferred", category=UserWarning)
