@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ferflow.evaluation import leaderboard, style
+from ferflow import style
+from ferflow.evaluation import leaderboard
 from ferflow.evaluation.leaderboard_figure import leaderboard_figure
 from ferflow.params import load_params
 from ferflow.stage import run

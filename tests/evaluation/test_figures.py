@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ferflow.evaluation import figures, style
+from ferflow import style
+from ferflow.evaluation import figures
 
 from .invented import history_table
 

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from ferflow import style
 from ferflow.errors import FerflowError
-from ferflow.evaluation import leaderboard, style
+from ferflow.evaluation import leaderboard
 from ferflow.evaluation.leaderboard_figure import leaderboard_figure
 from ferflow.files import read_json, read_table, write_json
 from ferflow.params import load_params

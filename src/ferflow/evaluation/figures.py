@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from ferflow.evaluation import style
+from ferflow import style
 from ferflow.labels import EMOTIONS
 
 _WHITE_FROM: Final = 0.6  # share from which white is easier to read on a cell than dark text

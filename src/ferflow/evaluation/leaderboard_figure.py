@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ferflow.evaluation import style
+from ferflow import style
 
 _PANELS: Final = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
 _SPLITS: Final = {"val": ("validation", "o", 46, -0.17), "test": ("test", "D", 36, 0.17)}

@@ -7,8 +7,9 @@ from typing import Final
 
 import pandas as pd
 
+from ferflow import style
 from ferflow.errors import FerflowError
-from ferflow.evaluation import figures, metrics, style
+from ferflow.evaluation import figures, metrics
 from ferflow.evaluation.model_info import ModelInfo
 from ferflow.evaluation.outcomes import Outcomes, join
 from ferflow.files import write_csv, write_json, write_text

@@ -7,6 +7,7 @@ a user's matplotlibrc has no influence.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ferflow.files import atomic_file
@@ -133,6 +135,17 @@ def name_columns(axes: Axes, names: Sequence[str], notes: Sequence[str]) -> None
         axes.annotate(note, xytext=(0, -26), ha="center", fontsize=7.5, color=MUTED, **at)
 
 
+def printable(text: str) -> str:
+    """Return `text` as one line that the house's font can draw; other characters become `□`.
+
+    For names that people choose: a missing glyph would be a warning, a dollar sign mathematics.
+    """
+    known = _drawable()
+    return "".join(
+        character if ord(character) in known else "□" for character in " ".join(text.split())
+    ).replace("$", r"\$")
+
+
 def percent(share: float) -> str:
     """Return a share as a whole percentage that says 0% or 100% only where it is meant."""
     if 0 < share < 0.005:
@@ -151,3 +164,8 @@ def save_png(path: Path, figure: Figure) -> None:
     """Write `figure` as PNG, whole or not at all; equal figures give equal bytes."""
     with house_style(), atomic_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
+
+
+@functools.cache
+def _drawable() -> frozenset[int]:
+    return frozenset(get_font(findfont(_STYLE["font.family"])).get_charmap())
