@@ -15,4 +15,6 @@ class FerflowError(Exception):
 def without_credentials(text: str) -> str:
     """Return an address, or a message with addresses in it, without users, passwords and tokens."""
     text = re.sub(r"(?<=://)[^\s/]*@", "", text)
-    return re.sub(r"(?i)\b(password|token|secret|signature)=[^&\s]+", r"\1=***", text)
+    return re.sub(
+        r"(?i)(?<=[?&\s;])([\w-]*(?:password|token|secret|signature|key)|sig)=[^&\s]+", r"\1=***", text
+    )

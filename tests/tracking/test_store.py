@@ -63,6 +63,11 @@ def test_dead_server_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch)
         ("postgresql://user:pass@db/mlflow", "postgresql://db/mlflow"),
         ("https://host:5000/path@x", "https://host:5000/path@x"),
         ("sqlite:////tmp/a@b.db", "sqlite:////tmp/a@b.db"),
+        (
+            "https://h/a.zip?access_token=x&sig=y&api_key=z&v=1",
+            "https://h/a.zip?access_token=***&sig=***&api_key=***&v=1",
+        ),
+        ("https://h/monkey=1?design=2", "https://h/monkey=1?design=2"),
         ("failed at https://user:p@ss@host/x?token=abc&y=1", "failed at https://host/x?token=***&y=1"),
     ],
 )
