@@ -19,7 +19,8 @@ def main() -> None:
 
     params = load_params()
     splits = assign_splits(
-        read_table(arguments.samples),
+        read_table(arguments.samples, columns=["sample_id", "label", "source", "usage", "sha256"]),
+        duplicates=params.split.duplicates,
         val_fraction=params.split.val_fraction,
         test_fraction=params.split.test_fraction,
         seed=params.seed,
@@ -27,6 +28,8 @@ def main() -> None:
     write_parquet(arguments.splits, splits)
     counts = splits["split"].value_counts()
     print("split: " + ", ".join(f"{counts[name]:,} {name}" for name in SPLITS))
+    for reason, count in splits["reason"].value_counts().items():
+        print(f"split: {count:,} left out: {reason}")
 
 
 if __name__ == "__main__":

@@ -110,15 +110,20 @@ def read_json(path: Path) -> Any:
         raise FerflowError(f"{path} is not valid JSON ({error}): delete it and run `dvc repro`.") from None
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Return a Parquet or CSV table that an earlier stage wrote, by its suffix.
+
+    Args:
+        path: The file.
+        columns: What is read of it; None for all.
 
     Raises:
         FerflowError: The file is missing or cannot be read.
     """
-    read = pd.read_csv if path.suffix == ".csv" else pd.read_parquet
     try:
-        return read(path)
+        if path.suffix == ".csv":
+            return pd.read_csv(path, usecols=columns)
+        return pd.read_parquet(path, columns=columns)
     except FileNotFoundError:
         raise FerflowError(f"{path} is missing: run `dvc repro` to make it.") from None
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ferflow.data.splits import SPLITS, assign_splits, labelled_samples
+from ferflow.data.duplicates import find_duplicates
+from ferflow.data.splits import (
+    CONTRADICTORY,
+    COPY_OF_TEST,
+    COPY_OF_VAL,
+    REDUNDANT,
+    SPLITS,
+    assign_splits,
+    labelled_samples,
+)
 from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS, label_index
 
@@ -30,15 +40,24 @@ def samples_of(counts: Mapping[str, int], usage: Sequence[str | None] | str | No
             "label": [labels[row] for row in order],
             "source": [f"{labels[row]}/{row}.png" for row in order],
             "usage": pd.Series(usages, dtype="str"),
+            "sha256": [f"{row:064x}" for row in range(len(labels))],
         }
     )
 
 
-def split_of(samples: pd.DataFrame, val: float = 0.1, test: float = 0.1, seed: int = 0) -> pd.DataFrame:
-    splits = assign_splits(samples, val_fraction=val, test_fraction=test, seed=seed)
-    assert list(splits.columns) == ["sample_id", "split"]
+def split_of(
+    samples: pd.DataFrame,
+    val: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+    duplicates: Literal["clean", "keep"] = "clean",
+) -> pd.DataFrame:
+    splits = assign_splits(samples, duplicates=duplicates, val_fraction=val, test_fraction=test, seed=seed)
+    assert list(splits.columns) == ["sample_id", "split", "reason"]
     assert list(splits["sample_id"]) == list(samples["sample_id"])
-    assert set(splits["split"]) == set(SPLITS)
+    assert set(splits["split"].dropna()) == set(SPLITS)
+    # Nothing is left out in silence, and nothing that is in use has a reason against it.
+    assert (splits["split"].isna() == splits["reason"].notna()).all()
     return splits
 
 
@@ -90,6 +109,133 @@ def test_three_declared_splits_are_kept(counts: dict[str, int], seed: int, data:
     assert list(split_of(samples, seed=seed)["split"]) == usage
 
 
+def copied(samples: pd.DataFrame, groups: Sequence[int]) -> pd.DataFrame:
+    """Samples whose pixels are equal where the numbers in `groups` are; used in turn until all have one."""
+    numbers = [groups[row % len(groups)] for row in range(len(samples))]
+    return samples.assign(sha256=[f"{number:064x}" for number in numbers])
+
+
+def splits_of_groups(samples: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
+    """How many splits the copies of each image are in."""
+    return splits["split"].groupby(samples["sha256"].to_numpy()).nunique()
+
+
+#: Images of 80 samples or fewer: some are copies of one another, some stand alone.
+GROUPS = st.lists(st.integers(0, 60), min_size=30, max_size=80)
+
+
+@MODERATELY
+@given(groups=GROUPS, seed=SEEDS, val=FRACTIONS, test=FRACTIONS, keep=st.booleans())
+def test_what_is_carved_is_grouped_by_pixels_and_exact_in_distinct_images(
+    groups: list[int], seed: int, val: float, test: float, keep: bool
+) -> None:
+    # A label follows from the pixels here, so that no group contradicts itself.
+    samples = copied(samples_of({"happy": len(groups)}), groups)
+    samples["label"] = np.where([int(digest, 16) % 3 == 0 for digest in samples["sha256"]], "sad", "happy")
+    distinct = samples.drop_duplicates("sha256")["label"].value_counts()
+    assume(len(distinct) == 2 and distinct.min() >= 6)
+    splits = split_of(samples, val, test, seed, "keep" if keep else "clean")
+    assert (splits_of_groups(samples, splits) == 1).all()
+    images = samples.assign(split=splits["split"]).dropna(subset="split").drop_duplicates("sha256")
+    for label, count in distinct.items():
+        for name, fraction in (("val", val), ("test", test)):
+            found = ((images["label"] == label) & (images["split"] == name)).sum()
+            assert abs(found - fraction * count) <= 0.5
+    assert set(splits["reason"].dropna()) <= {REDUNDANT}
+    if keep:
+        assert splits["split"].notna().all()
+    else:
+        held_out = splits["split"].isin(["val", "test"])
+        assert not samples.loc[held_out, "sha256"].duplicated().any()
+        # The copies that are left out are those of images in val and test, and no others.
+        left_out = samples.loc[splits["split"].isna(), "sha256"]
+        assert set(left_out) <= set(samples.loc[held_out, "sha256"])
+
+
+@MODERATELY
+@given(
+    groups=GROUPS,
+    seed=SEEDS,
+    declared=st.sampled_from([("train", "val", "test"), ("train", "test"), ("train",)]),
+    data=st.data(),
+)
+def test_cleaned_splits_share_no_image_and_train_on_no_contradiction(
+    groups: list[int], seed: int, declared: tuple[str, ...], data: st.DataObject
+) -> None:
+    usage = data.draw(st.lists(st.sampled_from(declared), min_size=len(groups), max_size=len(groups)))
+    labels = data.draw(st.lists(st.sampled_from(EMOTIONS[:3]), min_size=len(groups), max_size=len(groups)))
+    samples = copied(samples_of({"happy": len(groups)}, usage), groups).assign(label=labels)
+    try:
+        splits = split_of(samples, 0.3, 0.3, seed)
+    except FerflowError as error:
+        assert "split has no samples" in str(error)  # all of its images were copies
+        return
+    assert (splits_of_groups(samples, splits) <= 1).all()
+    contradictory = samples.groupby("sha256")["label"].transform("nunique") > 1
+    assert not (contradictory & (splits["split"] == "train")).any()
+    # What the source calls test is test, whole; what it calls val stays, but for copies of test.
+    if "test" in declared:
+        assert (splits["split"][samples["usage"] == "test"] == "test").all()
+    if declared == SPLITS:
+        in_test = samples["sha256"].isin(samples.loc[samples["usage"] == "test", "sha256"])
+        kept = splits["split"][(samples["usage"] == "val") & ~in_test]
+        assert (kept == "val").all()
+    pd.testing.assert_frame_equal(splits, split_of(samples, 0.3, 0.3, seed))
+
+
+#: usage, label and image of samples, and the split or the reason that each is to have.
+CLEANED = [
+    ("train", "happy", 1, "train"),
+    ("train", "happy", 1, "train"),  # a copy within train only weighs twice
+    ("train", "happy", 2, COPY_OF_TEST),
+    ("test", "happy", 2, "test"),
+    ("test", "sad", 2, "test"),  # a contradiction in test is the published test's own
+    ("val", "happy", 2, COPY_OF_TEST),
+    ("train", "sad", 3, COPY_OF_VAL),
+    ("val", "happy", 3, "val"),
+    ("val", "happy", 3, "val"),
+    ("train", "happy", 4, CONTRADICTORY),
+    ("train", "sad", 4, CONTRADICTORY),
+    ("train", "sad", 5, "train"),
+]
+
+
+def cleaned_samples() -> pd.DataFrame:
+    usage, label, image, _ = zip(*CLEANED, strict=True)
+    return copied(samples_of({"happy": len(CLEANED)}, usage), image).assign(label=label)
+
+
+def test_each_sample_that_is_left_out_has_its_reason() -> None:
+    splits = split_of(cleaned_samples())
+    assert list(splits["split"].fillna(splits["reason"])) == [expected for *_, expected in CLEANED]
+
+
+def test_kept_duplicates_stay_where_the_source_puts_them() -> None:
+    splits = split_of(cleaned_samples(), duplicates="keep")
+    assert list(splits["split"]) == [usage for usage, *_ in CLEANED]
+
+
+def test_images_under_two_labels_are_never_carved() -> None:
+    samples = copied(samples_of({"happy": 30, "sad": 30}), range(30))
+    splits = split_of(samples.iloc[:40].reset_index(drop=True))
+    contradictory = find_duplicates(samples["sha256"][:40], samples["label"][:40]).contradictory
+    assert contradictory.any()
+    assert (splits["reason"][contradictory] == CONTRADICTORY).all()
+
+
+def test_samples_that_are_left_out_belong_to_no_split() -> None:
+    samples = cleaned_samples()
+    table = labelled_samples(samples, split_of(samples))
+    assert list(table["row"]) == [row for row, (*_, found) in enumerate(CLEANED) if found in SPLITS]
+
+
+@pytest.mark.parametrize(("usage", "said"), [(["val", "test"], "test and val"), (["test"], "test")])
+def test_held_out_splits_without_train_are_refused(usage: list[str], said: str) -> None:
+    samples = samples_of({"happy": 20}, usage * (20 // len(usage)))
+    with pytest.raises(FerflowError, match=f"the data set declares {said} but no train split"):
+        split_of(samples)
+
+
 def test_one_declared_split_is_as_good_as_none() -> None:
     counts = {"happy": 50, "sad": 20}
     undeclared, declared = samples_of(counts), samples_of(counts, "train")
@@ -113,10 +259,8 @@ def test_validation_and_test_of_the_same_size_are_not_the_same_choice() -> None:
 def test_samples_without_a_split_among_others_with_one_are_refused(declared: str) -> None:
     samples = samples_of({"happy": 20}, [declared] * 18 + [None] * 2)
     orphan = samples["source"].iloc[18]
-    with pytest.raises(
-        FerflowError, match=f"2 samples lie in no split folder while others do, e.g. {orphan}:"
-    ):
-        assign_splits(samples, val_fraction=0.1, test_fraction=0.1, seed=0)
+    with pytest.raises(FerflowError, match=f"2 samples are in no split while others are, e.g. {orphan}:"):
+        split_of(samples)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +268,7 @@ def test_samples_without_a_split_among_others_with_one_are_refused(declared: str
     [
         ({"happy": 1, "sad": 1}, None, "val"),
         ({"happy": 3, "sad": 4}, None, "val"),
-        ({"happy": 1}, "test", "val"),
+        ({"happy": 1}, "train", "val"),
         ({"happy": 4}, ["train", "train", "train", "test"], "val"),
         ({"happy": 2}, ["train", "test"], "val"),
     ],
@@ -134,7 +278,7 @@ def test_too_few_samples_for_three_splits_are_refused(
 ) -> None:
     message = f"the {empty} split has no samples: there are only {sum(counts.values())} in all"
     with pytest.raises(FerflowError, match=message):
-        assign_splits(samples_of(counts, usage), val_fraction=0.1, test_fraction=0.1, seed=0)
+        split_of(samples_of(counts, usage))
 
 
 @MODERATELY

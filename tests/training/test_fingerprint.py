@@ -97,6 +97,8 @@ def test_splits_decide_the_data_hash() -> None:
 def test_a_sample_without_a_split_is_not_used() -> None:
     assert data_sha256(SAMPLES, SPLITS[:3]) == data_sha256(SAMPLES[:3], SPLITS[:3])
     assert data_sha256(SAMPLES, SPLITS[:3]) != data_sha256(SAMPLES, SPLITS)
+    left_out = SPLITS.assign(split=["train", "train", "val", None])
+    assert data_sha256(SAMPLES, left_out) == data_sha256(SAMPLES[:3], SPLITS[:3])
 
 
 def test_the_order_of_rows_and_where_a_file_lay_do_not_matter() -> None:

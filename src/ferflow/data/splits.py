@@ -1,65 +1,91 @@
-"""Which sample trains, which one chooses, which one reports."""
+"""Which sample trains, which one chooses, which one reports, and which one is left out and why."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ferflow.data.duplicates import Duplicates, find_duplicates
 from ferflow.errors import FerflowError
 from ferflow.labels import label_index
 
 SPLITS: Final = ("train", "val", "test")
 
+#: Why a sample is in no split.
+COPY_OF_TEST: Final = "copy of a test image"
+COPY_OF_VAL: Final = "copy of a val image"
+CONTRADICTORY: Final = "same image under another label"
+REDUNDANT: Final = "further copy of an image that is carved for val or test"
+
+Words = npt.NDArray[np.object_]
+
 
 def assign_splits(
-    samples: pd.DataFrame, *, val_fraction: float, test_fraction: float, seed: int
+    samples: pd.DataFrame,
+    *,
+    duplicates: Literal["clean", "keep"],
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
 ) -> pd.DataFrame:
-    """Return the split of every sample: the source's own where it declares three, else carved.
+    """Return the split of every sample, the source's own where it declares one, and why some have none.
 
-    * Three declared splits are kept as they are (FER-2013's Training, PublicTest, PrivateTest).
+    * Three declared splits stay as they are (FER-2013's Training, PublicTest, PrivateTest).
     * With two, the held-out one is the test split whatever it is called, and validation is carved
       out of train: the images that stop a training never report its result.
-    * With none (or one), validation and test are carved.
+    * With none (or only train), validation and test are carved.
 
-    What is carved is stratified by label and seeded; a label's share is exact to one sample.
+    With `duplicates="clean"` no image is in two splits. Test stays whole, so that results compare with
+    published ones: its copies leave train and val, and copies of val leave train. Images under two
+    labels leave train, and are never carved. Of an image that is carved, one copy is kept.
+
+    What is carved is stratified by label, grouped by pixels and seeded: a label's share of the distinct
+    images in use is exact to one.
 
     Args:
-        samples: The samples table (`sample_id`, `label`, `usage`).
-        val_fraction: Validation's share of all samples where it is carved, in (0, 0.5).
-        test_fraction: Test's share of all samples where it is carved, in (0, 0.5).
+        samples: The samples table (`sample_id`, `label`, `usage`, `sha256`, and `source` for messages).
+        duplicates: "clean", or "keep" to leave every sample where its source puts it. What is carved is
+            grouped by pixels in both cases.
+        val_fraction: Validation's share where it is carved, in (0, 0.5).
+        test_fraction: Test's share where it is carved, in (0, 0.5).
         seed: Decides which samples are carved. Any non-negative integer.
 
     Returns:
-        `sample_id` and `split` in the order of `samples`.
+        `sample_id`, `split` (null for what is left out) and `reason` (null for what is not), in the
+        order of `samples`.
 
     Raises:
-        FerflowError: Some samples declare a split and others none, or a split is left without samples.
+        FerflowError: Some samples declare a split and others none, a split is declared but no train, or a
+            split is left without samples.
     """
-    usage = samples["usage"]
-    declared = set(usage.dropna().unique())
-    if declared and usage.isna().any():
-        orphans = samples.loc[usage.isna(), "source"]
-        raise FerflowError(
-            f"{len(orphans)} samples lie in no split folder while others do, e.g. {orphans.iloc[0]}: "
-            "move them into one, or remove the split folders."
-        )
+    copies = find_duplicates(samples["sha256"], samples["label"])
+    split, carved = _declared(samples)
+    reason: Words = np.full(len(samples), None, dtype=object)
+    if duplicates == "clean":
+        reason = _clean(split, copies)
+        split[pd.notna(reason)] = None
     generator = np.random.default_rng(seed)
-    if declared == set(SPLITS):
-        split = usage.to_numpy(dtype=object)
-    elif len(declared) == 2 and "train" in declared:
-        split = np.where(usage == "train", "train", "test").astype(object)
-        _carve(split, samples["label"], "val", val_fraction, generator)
-    else:
-        split = np.full(len(samples), "train", dtype=object)
-        _carve(split, samples["label"], "test", test_fraction, generator)
-        _carve(split, samples["label"], "val", val_fraction, generator)
+    for name in carved:
+        fraction = test_fraction if name == "test" else val_fraction
+        chosen = _carve(split, samples["label"], copies.group, fraction, generator)
+        split[chosen] = name
+        if duplicates == "clean":
+            further = chosen & ~_first_of_group(copies.group, chosen)
+            split[further], reason[further] = None, REDUNDANT
     for name in SPLITS:
         if not (split == name).any():
             raise FerflowError(f"the {name} split has no samples: there are only {len(samples)} in all.")
-    return pd.DataFrame({"sample_id": samples["sample_id"].to_numpy(), "split": split})
+    ids = samples["sample_id"].to_numpy()
+    return pd.DataFrame(
+        {
+            "sample_id": ids,
+            "split": pd.Series(split, dtype="str"),
+            "reason": pd.Series(reason, dtype="str"),
+        }
+    )
 
 
 def labelled_samples(samples: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +93,7 @@ def labelled_samples(samples: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFram
 
     Args:
         samples: The samples table; its row numbers are those of the image array.
-        splits: The splits table, in any order. A sample that it does not name is in no split.
+        splits: The splits table, in any order. Samples that it does not name, or leaves out, are left out.
 
     Raises:
         FerflowError: The splits name a sample twice, or one that is not in the samples table.
@@ -87,20 +113,68 @@ def labelled_samples(samples: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFram
             "class_index": samples["label"].map(label_index).to_numpy("int32"),
         }
     )
-    return table.merge(splits[["sample_id", "split"]], on="sample_id", how="inner", validate="one_to_one")
+    in_use = splits.loc[splits["split"].notna(), ["sample_id", "split"]]
+    return table.merge(in_use, on="sample_id", how="inner", validate="one_to_one")
+
+
+def _declared(samples: pd.DataFrame) -> tuple[Words, tuple[str, ...]]:
+    """Return the split that each sample starts in, and the names of the splits to carve out of train."""
+    usage = samples["usage"]
+    declared = set(usage.dropna().unique())
+    if declared and usage.isna().any():
+        orphans = samples.loc[usage.isna(), "source"]
+        raise FerflowError(
+            f"{len(orphans)} samples are in no split while others are, e.g. {orphans.iloc[0]}: put them into "
+            "one, or take the splits away."
+        )
+    if declared and "train" not in declared:
+        raise FerflowError(
+            f"the data set declares {' and '.join(sorted(declared))} but no train split: add the training "
+            "images, or take the splits away."
+        )
+    if declared == set(SPLITS):
+        return usage.to_numpy(dtype=object), ()
+    if len(declared) == 2:
+        return np.where(usage == "train", "train", "test").astype(object), ("val",)
+    return np.full(len(samples), "train", dtype=object), ("test", "val")
+
+
+def _clean(split: Words, copies: Duplicates) -> Words:
+    """Return why each sample is to be left out, None for those that stay."""
+    in_test, in_val = copies.in_split(split, "test"), copies.in_split(split, "val")
+    train, val = split == "train", split == "val"
+    reason: Words = np.full(len(split), None, dtype=object)
+    reason[train & copies.contradictory] = CONTRADICTORY
+    reason[train & in_val] = COPY_OF_VAL
+    reason[(train | val) & in_test] = COPY_OF_TEST
+    return reason
 
 
 def _carve(
-    split: npt.NDArray[np.object_],
+    split: Words,
     labels: pd.Series,
-    name: str,
+    group: npt.NDArray[np.int64],
     fraction: float,
     generator: np.random.Generator,
-) -> None:
-    """Move `fraction` of all samples of each label from train to the split `name`, in place."""
-    in_train = split == "train"
+) -> npt.NDArray[np.bool_]:
+    """Return which samples in train make up `fraction` of each label's distinct images in use.
+
+    An image's copies go together. One that stands under several labels counts for that of its first copy.
+    """
+    in_use = _first_of_group(group, pd.notna(split))
+    candidates = _first_of_group(group, split == "train")
+    chosen = np.zeros(int(group.max()) + 1, dtype=bool)
     for label in sorted(labels.unique()):
-        of_label = (labels == label).to_numpy()
-        rows = np.flatnonzero(of_label & in_train)
-        wanted = min(round(fraction * int(of_label.sum())), len(rows))
-        split[generator.choice(rows, size=wanted, replace=False)] = name
+        of_label = (labels == label).to_numpy(dtype=bool)
+        rows = np.flatnonzero(of_label & candidates)
+        wanted = min(round(fraction * int((of_label & in_use).sum())), len(rows))
+        chosen[group[generator.choice(rows, size=wanted, replace=False)]] = True
+    return chosen[group] & (split == "train")
+
+
+def _first_of_group(group: npt.NDArray[np.int64], among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which samples are the first of their group `among` some of them."""
+    rows = np.flatnonzero(among)
+    first = np.zeros(len(group), dtype=bool)
+    first[rows[np.unique(group[rows], return_index=True)[1]]] = True
+    return first

@@ -40,14 +40,15 @@ def code_sha256(files: Iterable[Path]) -> str:
 
 
 def data_sha256(samples: pd.DataFrame, splits: pd.DataFrame) -> str:
-    """Return the SHA-256 of what is trained and chosen on: pixels, label and split of every sample.
+    """Return the SHA-256 of what is trained and chosen on: pixels, label and split of every sample in use.
 
     Args:
         samples: The samples table (`sample_id`, `sha256`, `label`).
         splits: The splits table (`sample_id`, `split`).
     """
     columns = ["sample_id", "sha256", "label", "split"]
-    table = samples.merge(splits, on="sample_id")[columns].sort_values("sample_id")
+    in_use = splits[splits["split"].notna()]
+    table = samples.merge(in_use, on="sample_id")[columns].sort_values("sample_id")
     return hashlib.sha256(table.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
 
 
