@@ -1,76 +1,147 @@
-"""Folders of classes, with or without split folders above them, at any depth.
+"""Folders of classes at any depth, with or without split folders above or below them.
 
-    [<anything>/][<split>/]<emotion>/<image>
+    [<anything>/][<split>/]<emotion>/[<anything>/]<image>
 
-Kaggle's FER-2013 folders are of this kind; their file names carry the official usage
-(`Training_…`, `PublicTest_…`, `PrivateTest_…`), which is finer than their folders `train` and `test`
-and therefore wins.
+The innermost folder that is named after a class tells the emotion, the innermost split folder the split.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from ferflow.data.formats import RawSample
+from PIL import Image
+
+from ferflow.data.formats import RawSample, Reject
+from ferflow.data.formats.listing import (
+    Listing,
+    is_by_product,
+    left_out,
+    list_files,
+    shown,
+    shown_some,
+    source_name,
+)
+from ferflow.data.formats.usages import parse_usage
 from ferflow.errors import FerflowError
+from ferflow.labels import EMOTIONS, LabelNames
+from ferflow.params import LayoutParams
 
-#: What split folders are called, in lower case.
-SPLIT_FOLDERS: Final = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-
-#: FER-2013's usages and what they mean: chosen on PublicTest, reported on PrivateTest.
-OFFICIAL_USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+_WAYS_OUT: Final = (
+    f"give it one of the names {', '.join(EMOTIONS)}, or say in params.yaml which it means (layout.aliases) "
+    "or that it is left out (layout.drop)"
+)
 
 
-def read(raw: Path) -> Iterator[RawSample]:
-    """Yield every file below `raw` as a sample, in the order of their names, whatever the file system.
+class Place(NamedTuple):
+    """What the folders of a file say about it.
+
+    Attributes:
+        label_name: The innermost folder that is a class; None if none is.
+        usage: What the innermost split folder declares; None if there is none.
+        innermost: The innermost folder that is no split; empty if there is none.
+    """
+
+    label_name: str | None
+    usage: str | None
+    innermost: str
+
+
+def recognises(raw: Path, layout: LayoutParams) -> bool:
+    """Return whether any file lies below a folder that is named after a class."""
+    with contextlib.suppress(FerflowError):
+        place = places(layout.label_names)
+        return any(
+            place(name).label_name is not None for name in list_files(raw).files if not is_by_product(name)
+        )
+    return False
+
+
+def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
+    """Yield every file below `raw`, in the order of their names, whatever the file system.
 
     Args:
         raw: The unpacked data set.
+        layout: What it calls its classes.
 
     Raises:
-        FerflowError: There is no such folder, or no file in it.
+        FerflowError: There is no such folder, no file in it, or no folder that is named after a class.
     """
-    if not raw.is_dir():
-        raise FerflowError(f"{raw} is missing: run `dvc repro` to make it.")
-    names = sorted(_files_below(raw))
-    if not names:
-        raise FerflowError(f"{raw} has no files: the archive must hold one folder for each emotion.")
-    for name in names:
-        *folders, file_name = name.split("/")
-        yield RawSample(
-            source=name,
-            label_name=folders[-1] if folders else "",
-            usage=_usage(folders, file_name),
-            file=raw / name,
+    listing = list_files(raw)
+    if not listing.files:
+        raise FerflowError(f"{raw} has no files: the data set must hold one folder for each emotion.")
+    place = places(layout.label_names)
+    _require_a_class(raw, listing, place)
+    for name in listing.others:
+        yield Reject(
+            source_name(name), "neither a file nor a folder (a link or the like)", "put a copy in its place"
+        )
+    previous = None
+    for name in listing.files:
+        source = source_name(name)
+        if is_by_product(name):
+            yield left_out(source, "by-product of an operating system")
+        elif source == previous:
+            yield Reject(source, "another file's name differs in its Unicode form only", "rename one of them")
+        else:
+            yield _in_its_place(source, raw / name, place(name))
+        previous = source
+
+
+def places(label_names: LabelNames) -> Callable[[str], Place]:
+    """Return a function that tells what the folders in a file's name say about it."""
+
+    @functools.lru_cache(maxsize=1024)
+    def of_folder(folder: str) -> Place:
+        # Innermost first: `archive-train/test/happy/1.jpg` is a happy test image.
+        folders = source_name(folder).split("/")[::-1]
+        return Place(
+            label_name=next((word for word in folders if label_names.knows(word)), None),
+            usage=next((usage for word in folders if (usage := parse_usage(word))), None),
+            innermost=next((word for word in folders if parse_usage(word) is None), ""),
         )
 
-
-def _files_below(folder: Path, prefix: str = "") -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files_below(Path(entry.path), f"{prefix}{entry.name}/")
-            else:
-                yield prefix + entry.name
+    return lambda name: of_folder(name.rpartition("/")[0])
 
 
-def _usage(folders: list[str], file_name: str) -> str | None:
-    official = OFFICIAL_USAGES.get(file_name.split("_", 1)[0])
-    if official is not None:
-        return official
-    # The innermost split folder counts: `archive-train/test/happy/1.jpg` is a test image.
-    for folder in reversed(folders[:-1]):
-        if (usage := SPLIT_FOLDERS.get(folder.lower())) is not None:
-            return usage
-    return None
+def _in_its_place(source: str, path: Path, place: Place) -> RawSample | Reject:
+    if place.label_name is not None:
+        return RawSample(source, place.label_name, place.usage, path)
+    if not _is_image(path):
+        return left_out(source, "lies outside of the emotion folders and is no image")
+    if not place.innermost:
+        return Reject(
+            source, "lies in no emotion's folder", f"move it into a folder named {', '.join(EMOTIONS)}"
+        )
+    return Reject(source, f"{shown(place.innermost)} is not an emotion", f"for the folder: {_WAYS_OUT}")
+
+
+def _is_image(path: Path) -> bool:
+    """Return whether a file's content, not its name, begins as an image's."""
+    try:
+        with Image.open(path):
+            return True
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return True
+    except Exception:
+        # Pillow's plug-ins raise whatever comes up on what they take for theirs.
+        return False
+
+
+def _require_a_class(raw: Path, listing: Listing, place: Callable[[str], Place]) -> None:
+    found: dict[str, None] = {}  # a set that keeps its order
+    for name in listing.files:
+        if is_by_product(name):
+            continue
+        label_name, _, innermost = place(name)
+        if label_name is not None:
+            return
+        if innermost:
+            found[innermost] = None
+    raise FerflowError(
+        f"{raw}: no folder is named after an emotion (found: {shown_some(found)}): "
+        f"for each of them, {_WAYS_OUT}."
+    )
