@@ -55,12 +55,17 @@ repro: env ## Run the whole pipeline (what changed of it) and show the champion
 	dvc repro
 	@python -m ferflow.summary reports
 
-.PHONY: fer2013
-fer2013: env ## The same pipeline on FER-2013: make fer2013 SOURCE=<zip or address> [BUDGET=quick|full] [SHA256=...]
-	python -m ferflow.switch dataset=fer2013 budget=$(or $(BUDGET),quick) \
-	  $(if $(SOURCE),'datasets.fer2013.source=$(SOURCE)') $(if $(SHA256),datasets.fer2013.sha256=$(SHA256))
+.PHONY: dataset
+dataset: env ## Your own images: make dataset NAME=mine SOURCE=<folder, archive, csv, address> [LAYOUT='{...}'] [BUDGET=full]
+	@: $(or $(NAME),$(error say which data set: make dataset NAME=mine SOURCE=path))
+	python -m ferflow.choose '$(NAME)' --budget $(or $(BUDGET),quick) $(if $(SOURCE),--source '$(SOURCE)') \
+	  $(if $(SHA256),--sha256 $(SHA256)) $(if $(LAYOUT),--layout '$(LAYOUT)') $(if $(LICENCE),--licence '$(LICENCE)')
 	dvc repro
 	@python -m ferflow.summary reports
+
+.PHONY: fer2013
+fer2013: ## The same pipeline on FER-2013: make fer2013 [SOURCE=<folder, archive, csv, address>] [BUDGET=quick|full] [SHA256=...]
+	@$(MAKE) --no-print-directory dataset NAME=fer2013
 
 .PHONY: register
 register: env ## Project DVC's files into MLflow again, e.g. after deleting mlflow.db

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,20 @@ def main() -> None:
 
     file = Path("params.yaml")
     load_params(file)
-    changed = change(file.read_text(encoding="utf-8"), arguments.settings)
+    write_valid(file, change(file.read_text(encoding="utf-8"), arguments.settings))
+
+
+def write_valid(file: Path, text: str) -> None:
+    """Write params.yaml if `text` is valid params, else leave it as it is.
+
+    Raises:
+        FerflowError: `text` is not valid.
+    """
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "params.yaml"
-        trial.write_text(changed, encoding="utf-8")
+        trial.write_text(text, encoding="utf-8")
         load_params(trial)
-    write_text(file, changed)
+    write_text(file, text)
 
 
 def change(text: str, settings: list[str]) -> str:
@@ -57,23 +66,32 @@ def change(text: str, settings: list[str]) -> str:
     Raises:
         FerflowError: A setting is not of this form, or its key does not exist.
     """
+
+    def change_each(content: Any) -> None:
+        for setting in settings:
+            path, equals, value = setting.partition("=")
+            *parents, last = path.split(".")
+            node = content
+            for parent in parents:
+                node = node.get(parent) if isinstance(node, dict) else None
+            if not equals or not isinstance(node, dict) or last not in node:
+                raise FerflowError(f"'{setting}' is not KEY=VALUE with a key of params.yaml.")
+            try:
+                node[last] = YAML(typ="safe", pure=True).load(value)
+            except YAMLError:
+                raise FerflowError(f"'{setting}': the value is not valid YAML; quote it.") from None
+
+    return edit(text, change_each)
+
+
+def edit(text: str, change: Callable[[Any], None]) -> str:
+    """Return YAML after `change` has worked on its content in place; comments and order are kept."""
     yaml = YAML()
     yaml.Representer = _Representer
     yaml.width = 4096  # no line is broken that was not broken before
     yaml.preserve_quotes = True
     content = yaml.load(text)
-    for setting in settings:
-        path, equals, value = setting.partition("=")
-        *parents, last = path.split(".")
-        node: Any = content
-        for parent in parents:
-            node = node.get(parent) if isinstance(node, dict) else None
-        if not equals or not isinstance(node, dict) or last not in node:
-            raise FerflowError(f"'{setting}' is not KEY=VALUE with a key of params.yaml.")
-        try:
-            node[last] = YAML(typ="safe", pure=True).load(value)
-        except YAMLError:
-            raise FerflowError(f"'{setting}': the value is not valid YAML; quote it.") from None
+    change(content)
     stream = io.StringIO()
     yaml.dump(content, stream)
     return stream.getvalue()

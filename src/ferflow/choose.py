@@ -1,0 +1,110 @@
+"""Choose a data set, and add it if it is new: `python -m ferflow.choose mine --source photos/`.
+
+Its entry in params.yaml pins the content: a local source's checksum is taken now, so that numbers always
+belong to a content that git knows. After files have come or gone, run it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from ferflow.data.source import local_sha256
+from ferflow.errors import FerflowError
+from ferflow.params import load_params
+from ferflow.stage import run
+from ferflow.switch import edit, write_valid
+
+
+def main() -> None:
+    """Write the changed params.yaml if it is valid, and say what was pinned."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="name of the data set: its folders, experiment and champion get it")
+    parser.add_argument("--source", help="an archive, a folder, a CSV file, or an address")
+    parser.add_argument("--sha256", help="the checksum that the source must have")
+    parser.add_argument("--layout", help="how it is laid out, as YAML, e.g. '{format: table}'")
+    parser.add_argument("--licence", help="stated in the data report")
+    parser.add_argument("--budget", choices=("quick", "full"), default="quick")
+    arguments = parser.parse_args()
+
+    file = Path("params.yaml")
+    load_params(file)
+    settings = {name: getattr(arguments, name) for name in ("source", "sha256", "layout", "licence")}
+    changed = choose(file.read_text(encoding="utf-8"), arguments.name, arguments.budget, settings)
+    write_valid(file, changed)
+    entry = load_params(file).source
+    pinned = f"sha256 {entry.sha256}" if entry.sha256 else "any content (sha256 is not pinned)"
+    print(f"{arguments.name}: {entry.source}, {pinned}")
+
+
+def choose(text: str, name: str, budget: str, settings: dict[str, str | None]) -> str:
+    """Return params.yaml with the data set `name` chosen, its entry changed or added.
+
+    Args:
+        text: The content of params.yaml.
+        name: Letters, digits, `-` and `_`.
+        budget: "quick" or "full".
+        settings: `source`, `sha256`, `layout` (as YAML) and `licence`; None leaves what is there.
+
+    Raises:
+        FerflowError: The name is not of this form, a new data set has no source, the layout is not YAML, or
+            a local source does not exist.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise FerflowError(f"'{name}' cannot name a data set: use letters, digits, - and _.")
+
+    def change(content: Any) -> None:
+        content["dataset"] = name
+        content["budget"] = budget
+        datasets = content["datasets"]
+        if name not in datasets:
+            _add(datasets, name)
+        entry = datasets[name]
+        before = entry["source"]
+        for key, value in settings.items():
+            if value is not None:
+                entry[key] = _yaml(value) if key == "layout" else value
+        if entry["source"] is None:
+            raise FerflowError(
+                f"the data set '{name}' is new: say where it is (--source, or SOURCE= with make)."
+            )
+        if settings["sha256"] is None:
+            entry["sha256"] = _pin(entry["source"], before, entry["sha256"])
+
+    return edit(text, change)
+
+
+def _add(datasets: Any, name: str) -> None:
+    datasets[name] = CommentedMap(
+        source=None,
+        sha256=None,
+        licence=None,
+        layout=CommentedMap(format="auto"),
+        registered_model=f"ferflow-{name}",
+    )
+    datasets[name]["layout"].fa.set_flow_style()
+    datasets.yaml_set_comment_before_after_key(name, before="Added by `make dataset`.", indent=2)
+
+
+def _pin(source: str, before: str | None, sha256: str | None) -> str | None:
+    """Return the checksum of a local source; that of an address is known only after it was fetched."""
+    if "://" in source:
+        return sha256 if source == before else None
+    return local_sha256(source)
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        raise FerflowError(f"the layout '{text}' is not valid YAML, e.g. {{format: table}}.") from None
+
+
+if __name__ == "__main__":
+    run(main)
