@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ferflow.errors import FerflowError
 from ferflow.models import architectures, check_options
-from ferflow.params import Params, load_params
+from ferflow.params import LayoutParams, Limit, Params, load_params
 
 ROOT = Path(__file__).parents[1]
 VALID = """\
@@ -17,16 +17,28 @@ dataset: faces
 budget: quick
 seed: 7
 datasets:
-  faces: {source: faces.zip, sha256: null, registered_model: ferflow}
+  faces:
+    source: faces.zip
+    sha256: null
+    licence: null
+    layout: {format: auto}
+    registered_model: ferflow
 ingest: {image_size: 48}
 validate:
   max_reject_fraction: 0.01
   min_samples: 100
   min_samples_per_label: 30
   min_image_size: 32
-  max_blank_fraction: 0.005
+  max_small_fraction: 0.01
   min_pixel_std: 2.0
-split: {val_fraction: 0.1, test_fraction: 0.2}
+  max_blank_fraction: 0.005
+  max_duplicate_fraction: {limit: 0.01, severity: warning}
+  max_contradictory_fraction: 0.25
+  max_leaked_samples: 0
+  min_label_signal: 3.0
+  max_brightness_drift: {limit: 0.5, severity: warning}
+  max_class_ratio: {limit: 10, severity: warning}
+split: {duplicates: clean, val_fraction: 0.1, test_fraction: 0.2}
 training: {precision: auto}
 models:
   tiny:
@@ -101,6 +113,61 @@ def test_switches_choose_the_source_and_the_budget(tmp_path: Path) -> None:
     params = load(tmp_path, changed("budget: quick", "budget: full"))
     assert params.source.source == "faces.zip"
     assert params.recipe("tiny").batch_size == 128
+
+
+def test_a_bare_number_is_a_limit_that_stops_the_run(tmp_path: Path) -> None:
+    limits = load(tmp_path, VALID).validate_
+    assert limits.min_samples == Limit(limit=100, severity="error")
+    assert limits.max_class_ratio == Limit(limit=10, severity="warning")
+
+
+def with_layout(folder: Path, layout: str) -> LayoutParams:
+    return load(folder, changed("layout: {format: auto}", f"layout: {layout}")).source.layout
+
+
+def test_a_layout_says_what_a_data_set_calls_its_classes(tmp_path: Path) -> None:
+    names = with_layout(tmp_path, "{aliases: {0: angry, Furious: anger}, drop: [contempt, 8]}").label_names
+    assert [names.parse(word) for word in ("0", "furious", "joy", "contempt")] == [
+        "angry",
+        "angry",
+        "happy",
+        None,
+    ]
+    assert [names.drops(word) for word in (" Contempt", "8", "furious", "sad")] == [True, True, False, False]
+    assert [names.knows(word) for word in ("contempt", "furious", "1")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("layout", "problem"),
+    [
+        ("{format: fer2013}", "layout.format"),
+        ("{format: table, columns: {path: file}}", "layout.columns.label: this key is missing"),
+        ("{columns: {path: file, label: mood}}", "layout.columns says nothing about the format 'auto'"),
+        ("{format: table, min_box_confidence: 5}", "it belongs to expw"),
+        ("{format: class_folders, file: a.csv}", "it belongs to fer2013_csv and table"),
+        ("{aliases: {bored: boredom}}", "'bored' cannot mean 'boredom', none of angry"),
+        ("{drop: [joy]}", "layout.drop: 'joy' means happy, one of the seven emotions"),
+        ("{drop: contempt}", "layout.drop"),
+        ("{aliases: contempt}", "layout.aliases"),
+    ],
+)
+def test_a_layout_that_makes_no_sense_is_refused(tmp_path: Path, layout: str, problem: str) -> None:
+    assert problem in complaint(tmp_path, changed("layout: {format: auto}", f"layout: {layout}"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "problem"),
+    [
+        ("{limit: 0.01, severity: fatal}", "max_reject_fraction.severity"),
+        ("{limit: -1}", "max_reject_fraction.limit"),
+        ("{max: 0.01}", "max_reject_fraction.max: unknown key"),
+        ("much", "max_reject_fraction.limit"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused(tmp_path: Path, limit: str, problem: str) -> None:
+    assert problem in complaint(
+        tmp_path, changed("max_reject_fraction: 0.01", f"max_reject_fraction: {limit}")
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,7 +267,7 @@ def test_an_unknown_model_is_named_with_those_there_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (changed("ingest: {image_size: 48}", "ingest:\n\timage_size: 48"), 7),
+        (changed("ingest: {image_size: 48}", "ingest:\n\timage_size: 48"), 12),
         (changed("seed: 7", "seed: [7"), 4),
         (changed("budget: quick", "budget: *fast"), 2),
         (VALID + "seed: 8\n", VALID.count("\n") + 1),

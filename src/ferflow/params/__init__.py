@@ -11,111 +11,45 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ferflow.errors import FerflowError
+from ferflow.params.base import Strict
+from ferflow.params.data import DatasetParams, IngestParams, LayoutParams, Limit, SplitParams, ValidateParams
+from ferflow.params.training import (
+    AugmentParams,
+    EarlyStoppingParams,
+    PhaseParams,
+    PlateauParams,
+    Recipe,
+    TrainingParams,
+)
+
+__all__ = [
+    "AugmentParams",
+    "Budget",
+    "DatasetParams",
+    "EarlyStoppingParams",
+    "IngestParams",
+    "LayoutParams",
+    "Limit",
+    "ModelParams",
+    "Params",
+    "PhaseParams",
+    "PlateauParams",
+    "Recipe",
+    "SplitParams",
+    "TrainingParams",
+    "ValidateParams",
+    "load_params",
+]
 
 Budget = Literal["quick", "full"]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-PositiveInt = Annotated[int, Field(ge=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Option = bool | int | float | str | list[int] | None
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class DatasetParams(_Strict):
-    """Where a data set comes from and under which name its champion is registered."""
-
-    source: str
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
-    registered_model: Annotated[str, Field(min_length=1)]
-
-
-class IngestParams(_Strict):
-    """The one form in which every image is stored."""
-
-    image_size: Annotated[int, Field(ge=16, le=1024)]
-
-
-class ValidateParams(_Strict):
-    """Thresholds of the data gate."""
-
-    max_reject_fraction: Fraction
-    min_samples: PositiveInt
-    min_samples_per_label: PositiveInt
-    min_image_size: PositiveInt
-    max_blank_fraction: Fraction
-    min_pixel_std: Annotated[float, Field(ge=0)]
-
-
-class SplitParams(_Strict):
-    """The shares that are carved where the source declares no split."""
-
-    val_fraction: Annotated[float, Field(gt=0, lt=0.5)]
-    test_fraction: Annotated[float, Field(gt=0, lt=0.5)]
-
-
-class TrainingParams(_Strict):
-    """What all trainings share."""
-
-    precision: Literal["auto", "float32", "mixed_bfloat16"]
-
-
-class AugmentParams(_Strict):
-    """Random geometric changes of training batches; the defaults change nothing."""
-
-    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    shift: Fraction = 0.0
-    shear: Annotated[float, Field(ge=0, le=45)] = 0.0
-    zoom: Fraction = 0.0
-    horizontal_flip: bool = False
-
-
-class PhaseParams(_Strict):
-    """One phase of training: which layers train, for how long, how fast."""
-
-    trainable: Literal["all", "head"] | PositiveInt
-    epochs: PositiveInt
-    learning_rate: PositiveFloat
-
-
-class EarlyStoppingParams(_Strict):
-    """Stop when the monitored value no longer improves, and go back to the best epoch."""
-
-    monitor: Literal["val_loss", "val_accuracy"]
-    patience: PositiveInt
-
-
-class PlateauParams(_Strict):
-    """Lower the learning rate when the validation loss no longer falls."""
-
-    factor: Annotated[float, Field(gt=0, lt=1)]
-    patience: PositiveInt
-    min_delta: Annotated[float, Field(ge=0)] = 1e-4
-    min_learning_rate: Annotated[float, Field(ge=0)] = 0.0
-
-
-class Recipe(_Strict):
-    """Everything that decides how one model is built and trained under one budget."""
-
-    input_size: Annotated[int, Field(ge=16, le=1024)]
-    options: dict[str, Option] = {}
-    batch_size: PositiveInt
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
-    samples_per_epoch: PositiveInt | None = None
-    batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
-    augment: AugmentParams = AugmentParams()
-    phases: Annotated[dict[str, PhaseParams], Field(min_length=1)]
-    early_stopping: EarlyStoppingParams | None = None
-    reduce_lr_on_plateau: PlateauParams | None = None
-
-
-class ModelParams(_Strict):
+class ModelParams(Strict):
     """A model: its architecture (a module of `ferflow.models`) and its recipe in both budgets."""
 
     architecture: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
@@ -124,7 +58,7 @@ class ModelParams(_Strict):
     full: dict[str, Any]
 
 
-class Params(_Strict):
+class Params(Strict):
     """The whole of params.yaml."""
 
     dataset: str
@@ -241,5 +175,5 @@ def _one_line(text: object) -> str:
 
 
 def _known_keys() -> list[str]:
-    models = [*_Strict.__subclasses__()]
+    models = [*Strict.__subclasses__()]
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
