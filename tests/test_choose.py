@@ -30,8 +30,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
     return YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
 
 
+@pytest.mark.usefixtures("project")
 def test_a_new_data_set_is_added_pinned_and_chosen(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = run(
         monkeypatch,
@@ -72,13 +73,15 @@ def test_choosing_again_pins_what_is_there_now(project: Path, monkeypatch: pytes
     assert content["budget"] == "full"
 
 
-def test_a_given_checksum_wins_over_the_content(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("project")
+def test_a_given_checksum_wins_over_the_content(monkeypatch: pytest.MonkeyPatch) -> None:
     content = run(monkeypatch, "mine", "--source", "faces.zip", "--sha256", "a" * 64)
     assert content["datasets"]["mine"]["sha256"] == "a" * 64
 
 
+@pytest.mark.usefixtures("project")
 def test_an_addresss_checksum_is_kept_until_the_address_changes(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = ("mine", "--source", "https://faces.example/1.zip")
     assert run(monkeypatch, *first)["datasets"]["mine"]["sha256"] is None

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,10 +129,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     # A deep copy: what is shared would become a YAML alias, and a change of one a change of both.
     other = copy.deepcopy(small)
     other["recipe"]["batch_size"] = 16
+    project.run("ferflow.choose", DATASET, "--source", "data/tiny.zip")
     project.set_params(
-        dataset=DATASET,
-        datasets={DATASET: {"source": "data/tiny.zip", "sha256": None, "registered_model": "ferflow-tiny"}},
-        validate__min_samples_per_label=10,
+        validate__min_samples_per_label=6,
+        validate__min_label_signal=0,  # 126 faces tell too little
         models={"first": small, "second": other},
     )
     return project
@@ -211,6 +212,40 @@ def test_changing_one_model_concerns_that_model_alone(finished: Project) -> None
     assert "train@first" in changed
     assert not any(name.startswith(("download", "ingest", "validate", "split")) for name in changed)
     assert "train@second" not in changed
+
+
+def test_another_limit_of_the_gate_judges_again_and_trains_nothing(finished: Project) -> None:
+    lock = finished.lock()
+    finished.set_params(validate__max_class_ratio__limit=11)
+    output = finished.run("dvc", "repro")
+    finished.set_params(validate__max_class_ratio__limit=10)
+    finished.run("dvc", "repro")
+    assert "Running stage 'validate'" in output
+    assert "Running stage 'train" not in output
+    assert finished.lock() == lock
+
+
+def test_a_leak_that_is_kept_stops_before_training(finished: Project) -> None:
+    tables = finished.folder / "data" / DATASET
+    kept = _contents(finished)
+    raw = sorted((tables / "raw").rglob("*.jpg"))
+    train, test = (
+        next(file for file in raw if file.name.startswith(usage)) for usage in ("Training", "Private")
+    )
+    with zipfile.ZipFile(finished.folder / "data" / "leaked.zip", "w") as archive:
+        for file in raw:
+            content = (test if file == train else file).read_bytes()
+            archive.writestr(file.relative_to(tables / "raw").as_posix(), content)
+    params = (finished.folder / "params.yaml").read_text(encoding="utf-8")
+    try:
+        finished.run("ferflow.choose", "leaked", "--source", "data/leaked.zip")
+        finished.set_params(split__duplicates="keep")
+        output = finished.run("dvc", "repro", ok=False)
+    finally:
+        (finished.folder / "params.yaml").write_text(params, encoding="utf-8")
+    assert test.relative_to(tables / "raw").as_posix() in output
+    assert "Running stage 'train" not in output
+    assert {name: data for name, data in _contents(finished).items() if "leaked" not in name} == kept
 
 
 @pytest.mark.parametrize(

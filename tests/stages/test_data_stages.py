@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -67,12 +69,23 @@ class Project:
         return {str(path): path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
 
 
-DOWNLOAD = ("download", "--out", "raw")
+DOWNLOAD = ("download", "--out", "raw", "--origin", "origin.json")
 INGEST = (
     "ingest",
     *("--raw", "raw", "--images", "images.npy", "--samples", "samples.parquet", "--rejects", "rejects.csv"),
 )
 SPLIT = ("split", "--samples", "samples.parquet", "--splits", "splits.parquet")
+VALIDATE = (
+    "validate",
+    *("--images", "images.npy", "--samples", "samples.parquet", "--splits", "splits.parquet"),
+    *("--rejects", "rejects.csv", "--out", "reports/validation", "--passed", "validated.json"),
+)
+#: Limits that the few images of these tests keep to.
+WIDE = {
+    "max_reject_fraction: 0.01": "max_reject_fraction: 0.1",
+    "min_samples: 100": "min_samples: 70",
+    "min_samples_per_label: 10": "min_samples_per_label: 1",
+}
 
 
 @pytest.fixture
@@ -109,7 +122,10 @@ def test_good_data_go_all_the_way_with_a_broken_image_as_a_reject(
     assert printed[0] == ""
     assert printed[1].startswith("download: sha256 ")
     assert printed[1].endswith(" as expected\n")
-    assert printed[2:] == ["ingest: 70 images, 1 rejects\n", "split: 56 train, 7 val, 7 test\n"]
+    assert printed[2:] == [
+        "ingest: class_folders: 70 images, 1 unusable, 0 left out\n",
+        "split: 56 train, 7 val, 7 test\n",
+    ]
 
 
 def test_a_new_archive_that_is_no_good_leaves_the_last_good_outputs(
@@ -137,7 +153,31 @@ def test_raw_files_that_are_no_images_leave_the_last_good_arrays_and_tables(proj
     (project.root / "raw" / "happy" / "1.png").write_text("text")
     for name in ("images.npy", "samples.parquet", "rejects.csv"):
         (project.root / name).write_text("good")
-    assert "none of 1 files could be used" in project.fails(*INGEST)
+    error = project.fails(*INGEST)
+    assert "none of 1 files or rows could be used as a labelled image" in error
+    assert "happy/1.png): not an image; convert it to JPEG or PNG, or remove it." in error
+
+
+def test_a_raw_folder_of_no_known_layout_leaves_the_last_good_arrays_and_tables(project: Project) -> None:
+    (project.root / "raw" / "holidays").mkdir(parents=True)
+    Image.new("L", (48, 48)).save(project.root / "raw" / "holidays" / "1.png")
+    for name in ("images.npy", "samples.parquet", "rejects.csv"):
+        (project.root / name).write_text("good")
+    assert "none of the layouts" in project.fails(*INGEST)
+
+
+def test_the_layout_in_params_says_what_the_classes_are_called_and_which_are_left_out(
+    project: Project,
+) -> None:
+    for folder in ("Freude", "contempt"):
+        (project.root / "raw" / folder).mkdir(parents=True)
+        Image.new("L", (48, 48), 90).save(project.root / "raw" / folder / "1.png")
+    project.set_params(**{"{format: auto}": "{format: auto, aliases: {freude: happy}, drop: [contempt]}"})
+    done = project.run(*INGEST)
+    assert done.stdout == "ingest: class_folders: 1 images, 0 unusable, 1 left out\n", done.stderr
+    assert pd.read_parquet(project.root / "samples.parquet")["label"].tolist() == ["happy"]
+    rejects = pd.read_csv(project.root / "rejects.csv")
+    assert rejects[["source", "defect"]].to_numpy().tolist() == [["contempt/1.png", False]]
 
 
 def test_a_missing_table_of_samples_is_one_line(project: Project) -> None:
@@ -164,3 +204,51 @@ def test_an_archive_without_a_pinned_checksum_has_it_printed(project: Project) -
     done = project.run(*DOWNLOAD)
     assert done.returncode == 0
     assert done.stdout == f"download: sha256 {sha256} (not pinned: put it in datasets.sample.sha256)\n"
+
+
+@pytest.fixture
+def split_project(finished: tuple[Project, list[str]], project: Project) -> Project:
+    for name in ("images.npy", "samples.parquet", "splits.parquet", "rejects.csv"):
+        shutil.copy(finished[0].root / name, project.root)
+    return project
+
+
+def test_the_gate_lets_good_data_through_and_says_which(split_project: Project) -> None:
+    split_project.set_params(**WIDE)
+    done = split_project.run(*VALIDATE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("validate: ")
+    content = split_project.content()
+    report = json.loads(content[str(split_project.root / "reports/validation/report.json")])
+    assert report["success"] is True
+    # Nothing of the limits: training does not start anew because one of them has changed.
+    assert json.loads(content[str(split_project.root / "validated.json")]) == {
+        "samples": hashlib.sha256(content[str(split_project.root / "samples.parquet")]).hexdigest(),
+        "splits": hashlib.sha256(content[str(split_project.root / "splits.parquet")]).hexdigest(),
+        "images": [PER_LABEL * len(EMOTIONS), 48, 48, 1],
+    }
+
+
+def test_the_gate_stops_bad_data_with_a_report_and_without_a_pass(split_project: Project) -> None:
+    (split_project.root / "validated.json").write_text("that of data that passed before")
+    done = split_project.run(*VALIDATE)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["failed"] * 3 + ["error"]
+    assert "1 of 71 fail (1.41 %), e.g. happy/broken.png (not an image)" in lines[0]
+    assert "21 of 21 fail" in lines[2]
+    assert "reports/validation/index.html" in lines[3]
+    assert not (split_project.root / "validated.json").exists()
+    folder = split_project.root / "reports/validation"
+    assert {path.name for path in folder.iterdir()} == {"expectations.csv", "index.html", "report.json"}
+    report = json.loads((folder / "report.json").read_text())
+    assert report["success"] is False
+    (failed,) = [item for item in report["results"] if item["limit"] == "max_reject_fraction"]
+    assert failed["finding"]["offenders"] == [{"source": "happy/broken.png", "found": "not an image"}]
+
+
+def test_the_gate_takes_the_pass_away_before_it_reads_anything(project: Project) -> None:
+    (project.root / "validated.json").write_text("that of data that passed before")
+    done = project.run(*VALIDATE)
+    assert "images.npy is missing" in done.stderr
+    assert not (project.root / "validated.json").exists()

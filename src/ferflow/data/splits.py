@@ -169,7 +169,8 @@ def _carve(
         rows = np.flatnonzero(of_label & candidates)
         wanted = min(round(fraction * int((of_label & in_use).sum())), len(rows))
         chosen[group[generator.choice(rows, size=wanted, replace=False)]] = True
-    return chosen[group] & (split == "train")
+    carved: npt.NDArray[np.bool_] = chosen[group] & (split == "train")
+    return carved
 
 
 def _first_of_group(group: npt.NDArray[np.int64], among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

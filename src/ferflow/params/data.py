@@ -64,10 +64,10 @@ class LayoutParams(Strict):
                     f"layout.{option} says nothing about the format '{self.format}'; "
                     f"it belongs to {' and '.join(formats)}"
                 )
-        for alias, emotion in self.aliases.items():
-            if parse_label(emotion) is None:
+        for alias, meaning in self.aliases.items():
+            if parse_label(meaning) is None:
                 raise ValueError(
-                    f"layout.aliases: '{alias}' cannot mean '{emotion}', none of {', '.join(EMOTIONS)}"
+                    f"layout.aliases: '{alias}' cannot mean '{meaning}', none of {', '.join(EMOTIONS)}"
                 )
         names = LabelNames(self.aliases)
         for dropped in self.drop:

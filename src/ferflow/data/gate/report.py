@@ -10,11 +10,12 @@ from typing import Any, Final
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ferflow.data.validation_results import Result, percent
+from ferflow.data.gate.results import Result, percent
+from ferflow.data.splits import SPLITS
 from ferflow.labels import EMOTIONS
 
-#: How a table of counts calls a sample whose source declares no split, or that has no label.
-UNDECLARED: Final = "undeclared"
+#: How a table of counts calls a sample that is in no split, or that has no label.
+LEFT_OUT: Final = "left out"
 UNLABELLED: Final = "(empty)"
 
 _SHOWN_REJECTS: Final = 50
@@ -37,7 +38,9 @@ class Report:
         results: One for each expectation.
         samples: Number of samples.
         rejects: Number of files that could not be used.
-        counts: Samples by label and by the split that the source declares.
+        counts: Samples by label and by the split that they are in.
+        left_out: Samples in no split by the reason why, the most frequent first.
+        set_aside: Files that were left out on purpose, by the reason why, the most frequent first.
         first_rejects: The first 50 rejects.
     """
 
@@ -45,6 +48,8 @@ class Report:
     samples: int
     rejects: int
     counts: dict[str, dict[str, int]]
+    left_out: dict[str, int]
+    set_aside: dict[str, int]
     first_rejects: tuple[Reject, ...]
 
     @property
@@ -90,14 +95,14 @@ class Report:
 
     def as_table(self) -> pd.DataFrame:
         """Return one row for each expectation, without offenders and remedies."""
-        columns = ["what", "column", "severity", "outcome", "limit", "threshold", "observation"]
+        columns = ["what", "table", "column", "severity", "outcome", "limit", "threshold", "observation"]
         rows = [[getattr(item, name) for name in columns] for item in self.results]
         return pd.DataFrame(rows, columns=columns, dtype=object)
 
     def as_html(self) -> str:
         """Return the report as one self-contained page: no script, no font, no address to fetch."""
         environment = Environment(
-            loader=PackageLoader("ferflow.data"),
+            loader=PackageLoader("ferflow.data.gate"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -105,8 +110,8 @@ class Report:
             keep_trailing_newline=True,
         )
         environment.filters["percent"] = percent
-        usages = list(dict.fromkeys(usage for row in self.counts.values() for usage in row))
-        return environment.get_template("validation.html.j2").render(report=self, usages=usages)
+        splits = list(dict.fromkeys(split for row in self.counts.values() for split in row))
+        return environment.get_template("report.html.j2").render(report=self, splits=splits)
 
 
 def build_report(results: Iterable[Result], samples: pd.DataFrame, rejects: pd.DataFrame) -> Report:
@@ -114,28 +119,38 @@ def build_report(results: Iterable[Result], samples: pd.DataFrame, rejects: pd.D
 
     Args:
         results: In the order in which they are to be shown.
-        samples: The samples table; `label` and `usage` may be missing or hold anything.
-        rejects: `source`, `reason`, `remedy` of the files that could not be used.
+        samples: One row per sample; `label`, `split` and `reason` may be missing or hold anything.
+        rejects: What did not become a sample; any column may be missing.
     """
-    shown = rejects.head(_SHOWN_REJECTS)[["source", "reason", "remedy"]].fillna("").astype(str)
+    listed = rejects.reindex(columns=["source", "reason", "remedy", "defect"])
+    defect = listed.pop("defect").ne(False)  # what cannot be told is not passed over
+    listed = listed.astype(object).fillna("").astype(str)
+    shown = listed[defect].head(_SHOWN_REJECTS)
     return Report(
         results=tuple(results),
         samples=len(samples),
-        rejects=len(rejects),
+        rejects=int(defect.sum()),
         counts=_count(samples),
+        left_out=_by_reason(samples["reason"]) if "reason" in samples else {},
+        set_aside=_by_reason(listed.loc[~defect, "reason"]),
         first_rejects=tuple(Reject(*row) for row in shown.itertuples(index=False)),
     )
 
 
 def _count(samples: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Return the samples of each label and usage; every row has the same usages, in the same order."""
-    if samples.empty or not {"label", "usage"} <= set(samples.columns):
+    """Return the samples of each label and split; every row has the same splits, in the same order."""
+    if samples.empty or not {"label", "split"} <= set(samples.columns):
         return {}
     labels = samples["label"].astype(object).fillna(UNLABELLED).astype(str)
-    usages = samples["usage"].astype(object).fillna(UNDECLARED).astype(str)
-    counts = pd.crosstab(labels, usages)
+    splits = samples["split"].astype(object).fillna(LEFT_OUT).astype(str)
+    counts = pd.crosstab(labels, splits)
     rows = [*EMOTIONS, *(name for name in counts.index if name not in EMOTIONS)]
-    known = [name for name in ("train", "val", "test") if name in counts.columns]
-    columns = [*known, *(name for name in counts.columns if name not in known)]
-    counts = counts.reindex(index=rows, columns=columns, fill_value=0)
-    return {row: {column: int(counts.loc[row, column]) for column in columns} for row in rows}
+    known = [*SPLITS, *(name for name in counts.columns if name not in (*SPLITS, LEFT_OUT)), LEFT_OUT]
+    counts = counts.reindex(index=rows, columns=known, fill_value=0)
+    return {row: {column: int(counts.loc[row, column]) for column in known} for row in rows}
+
+
+def _by_reason(reasons: pd.Series) -> dict[str, int]:
+    counts = reasons.value_counts()
+    in_order = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+    return {str(reason): int(count) for reason, count in in_order}

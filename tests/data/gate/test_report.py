@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from ferflow.data.validation_report import Report, build_report
-from ferflow.data.validation_results import Finding, Offender, Outcome, Result, Severity, percent
+from ferflow.data.gate.report import Report, build_report
+from ferflow.data.gate.results import Finding, Offender, Outcome, Result, Severity, percent
 from ferflow.labels import EMOTIONS
 
 HOSTILE = "<script>alert('1')</script>&"
@@ -22,14 +22,17 @@ def a_result(
         finding = Finding(
             outcome == "passed", checked=1600, unexpected=2, offenders=(Offender("a.png", "mean 9"),)
         )
-    return Result(what, "mean", severity, "min_samples", 100, "Mend it.", finding)
+    return Result(what, "samples", "mean", severity, "min_samples", 100, "Mend it.", finding)
 
 
-def a_report(*results: Result, samples: pd.DataFrame | None = None, rejects: int = 0) -> Report:
+def a_report(
+    *results: Result, samples: pd.DataFrame | None = None, rejects: int = 0, set_aside: int = 0
+) -> Report:
     if samples is None:
-        samples = pd.DataFrame({"label": ["happy", "sad"], "usage": ["train", "test"]})
-    names = [f"bad/{row}.png" for row in range(rejects)]
+        samples = pd.DataFrame({"label": ["happy", "sad"], "split": ["train", "test"]})
+    names = [f"bad/{row}.png" for row in range(rejects + set_aside)]
     table = pd.DataFrame({"source": names, "reason": HOSTILE, "remedy": None})
+    table["defect"] = [True] * rejects + [False] * set_aside
     return build_report(results, samples, table)
 
 
@@ -82,6 +85,7 @@ def test_only_a_failed_error_stops(results: list[Result], success: bool, summary
         (Finding(True, checked=1600, unexpected=0), "0 of 1,600 fail"),
         (Finding(True, checked=0, unexpected=0), "0 of 0 fail"),
         (Finding(False, observed=1234), "1,234"),
+        (Finding(False, observed=18.58771), "18.59"),
         (Finding(False, observed="float64"), "float64"),
     ],
 )
@@ -118,33 +122,58 @@ def test_json_holds_the_results_in_order() -> None:
 
 def test_table_keeps_whole_numbers_whole() -> None:
     csv = a_report(a_result(), a_result("failed")).as_table().to_csv(index=False)
-    assert csv.splitlines()[2] == 'all is well,mean,error,failed,min_samples,100,"2 of 1,600 fail (0.125 %)"'
+    assert (
+        csv.splitlines()[2]
+        == 'all is well,samples,mean,error,failed,min_samples,100,"2 of 1,600 fail (0.125 %)"'
+    )
 
 
 def test_counts_are_in_the_order_of_emotions_and_splits() -> None:
     samples = pd.DataFrame(
         {
             "label": ["neutral", "angry", "bored", None, "angry", "angry"],
-            "usage": ["val", "test", "train", "train", None, "PublicTest"],
+            "split": ["val", "test", "train", "train", None, "holdout"],
         }
     )
     counts = a_report(samples=samples).counts
     assert list(counts) == [*EMOTIONS, "(empty)", "bored"]
-    assert {tuple(row) for row in counts.values()} == {("train", "val", "test", "PublicTest", "undeclared")}
+    assert {tuple(row) for row in counts.values()} == {("train", "val", "test", "holdout", "left out")}
     assert list(counts["angry"].values()) == [0, 0, 1, 1, 1]
     assert sum(sum(row.values()) for row in counts.values()) == len(samples)
 
 
-@pytest.mark.parametrize("columns", [["label"], ["usage"], []])
+@pytest.mark.parametrize("columns", [["label"], ["split"], []])
 def test_counts_need_both_columns(columns: list[str]) -> None:
     report = a_report(samples=pd.DataFrame({column: ["happy"] for column in columns}))
     assert report.counts == {}
     assert '<h2 id="samples">' not in report.as_html()
 
 
+def test_reasons_are_counted_the_most_frequent_first() -> None:
+    samples = pd.DataFrame(
+        {
+            "label": ["sad"] * 5,
+            "split": ["train", None, None, None, None],
+            "reason": [None, "blank", "copy", "another", "copy"],
+        }
+    )
+    report = a_report(samples=samples, rejects=1, set_aside=2)
+    assert list(report.left_out.items()) == [("copy", 2), ("another", 1), ("blank", 1)]
+    assert (report.rejects, report.set_aside) == (1, {HOSTILE: 2})
+    html = report.as_html()
+    assert '<th scope="row">copy</th><td class="number">2</td>' in html
+    assert html.count("bad/") == 1, "what was left out on purpose is no reject"
+
+
 def test_empty_table_has_a_page() -> None:
-    report = a_report(samples=pd.DataFrame({"label": [], "usage": []}, dtype=str))
+    report = a_report(samples=pd.DataFrame({"label": [], "split": []}, dtype=str))
     assert "0 samples" in report.as_html()
+
+
+def test_table_of_rejects_without_columns_has_a_page() -> None:
+    report = build_report([], pd.DataFrame(), pd.DataFrame(index=range(2)))
+    assert report.rejects == 2
+    assert "2 files could not be used" in report.as_html()
 
 
 def test_page_is_self_contained_and_well_formed() -> None:
@@ -163,11 +192,11 @@ def test_page_is_self_contained_and_well_formed() -> None:
 def test_page_escapes_what_comes_from_the_data() -> None:
     offender = Offender(HOSTILE, HOSTILE)
     finding = Finding(False, checked=1, unexpected=1, offenders=(offender,))
-    samples = pd.DataFrame({"label": [HOSTILE], "usage": [HOSTILE]})
-    report = a_report(a_result(finding=finding, what=HOSTILE), samples=samples, rejects=1)
+    samples = pd.DataFrame({"label": [HOSTILE], "split": [HOSTILE], "reason": [HOSTILE]})
+    report = a_report(a_result(finding=finding, what=HOSTILE), samples=samples, rejects=1, set_aside=1)
     html = report.as_html()
     assert "<script" not in html
-    assert html.count("&lt;script&gt;") >= 6
+    assert html.count("&lt;script&gt;") >= 8
 
 
 def test_page_shows_what_to_do_before_the_whole_list() -> None:
