@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ferflow.data.formats import class_folders
+from ferflow.data.formats.detect import find_reader
 from ferflow.data.ingest import ingest
-from ferflow.files import atomic_file, write_csv, write_parquet
+from ferflow.files import atomic_file
 from ferflow.params import load_params
 from ferflow.stage import run
 
@@ -21,11 +21,24 @@ def main() -> None:
     arguments = parser.parse_args()
 
     params = load_params()
-    with atomic_file(arguments.images) as images:
-        samples, rejects = ingest(class_folders.read(arguments.raw), params.ingest.image_size, images)
-    write_parquet(arguments.samples, samples)
-    write_csv(arguments.rejects, rejects)
-    print(f"ingest: {len(samples):,} images, {len(rejects):,} rejects")
+    layout = params.source.layout
+    name, reader = find_reader(arguments.raw, layout)
+    with (
+        atomic_file(arguments.images) as images,
+        atomic_file(arguments.samples) as samples,
+        atomic_file(arguments.rejects) as rejects,
+    ):
+        found = ingest(
+            reader.read(arguments.raw, layout),
+            layout.label_names,
+            params.ingest.image_size,
+            images=images,
+            samples=samples,
+            rejects=rejects,
+        )
+    print(
+        f"ingest: {name}: {found.images:,} images, {found.unusable:,} unusable, {found.left_out:,} left out"
+    )
 
 
 if __name__ == "__main__":

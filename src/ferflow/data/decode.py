@@ -1,16 +1,39 @@
-"""One image file in, one gray uint8 array out, or the reason why not."""
+"""One image in, one gray picture out, or the reason why not.
+
+NumPy is not imported: the processes that decode would take three times as long to start.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias, cast
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from ferflow.data.arrays import Images
+if TYPE_CHECKING:
+    from ferflow.data.arrays import Images
+
+#: Left, top, right and bottom in pixels, as in `ferflow.data.formats.Box`.
+Edges: TypeAlias = tuple[int, int, int, int]
 
 _MAX_PIXELS: Final = 89_000_000
+#: Formats whose first picture is the photograph, and whose others are views, previews or layers of it.
+_FIRST_IS_WHOLE: Final = frozenset({"MPO", "PSD"})
+#: Opening a pipe would wait for someone to write into it.
+_DO_NOT_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+_ORIENTATION_TAG: Final = 0x0112
+#: How a picture is turned upright, by its EXIF orientation.
+_UPRIGHT: Final[dict[Any, Image.Transpose]] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class RejectedImageError(Exception):
@@ -27,46 +50,131 @@ class RejectedImageError(Exception):
         self.remedy = remedy
 
 
-def decode(file: Path, size: int) -> tuple[Images, tuple[int, int]]:
-    """Return an image file as gray levels, uint8 of shape (size, size, 1), and its original (width, height).
+def gray_picture(content: str | Path | Images) -> Image.Image:
+    """Return an image as people see it, upright and in gray (mode `L`), in its own size.
 
-    The file is judged by its content, not its name. It is turned upright as its EXIF data says,
-    converted to gray (ITU-R 601 luma; transparency is ignored, 16 bits keep their upper 8) and, unless
-    it has the size already, resampled.
+    A file is judged by its content, not its name. It is turned as its EXIF data says, laid over white
+    where it is transparent, as viewers show it, and converted to gray (ITU-R 601 luma; of 16 bits the
+    upper 8 are kept).
 
     Args:
-        file: An image in any format that Pillow reads.
-        size: Height and width of the result in pixels.
+        content: A file in any format that Pillow reads, or gray levels, uint8 of shape (H, W).
 
     Raises:
-        RejectedImageError: The file is empty, not an image, damaged, or of a size no photograph has.
+        RejectedImageError: The file cannot be read, is empty, not an image, damaged, animated, of a size
+            no photograph has, or has levels or colours without a rule for gray.
+    """
+    if not isinstance(content, (str, Path)):
+        return Image.fromarray(content)
+    with open(open_file(content), "rb") as stream:
+        return _through_pillow(stream)
+
+
+def face(picture: Image.Image, size: int, box: Edges | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """Return a gray picture, or a part of it, at size × size pixels, and its own (width, height).
+
+    Args:
+        picture: An image of mode `L`.
+        size: Height and width of the result in pixels; it is resampled unless it has them already.
+        box: The part, in pixels of the upright picture: what annotation tools show and store. What of it
+            lies outside of the picture is cut off. None means all of the picture.
+
+    Raises:
+        RejectedImageError: Nothing of the box lies inside the picture.
+    """
+    if box is not None:
+        picture = _crop(picture, box)
+    original = picture.size
+    if original != (size, size):
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return picture, original
+
+
+def _crop(picture: Image.Image, box: Edges) -> Image.Image:
+    left, top, right, bottom = box
+    inside = (max(left, 0), max(top, 0), min(right, picture.width), min(bottom, picture.height))
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        raise RejectedImageError(
+            f"its box ({left}, {top}, {right}, {bottom}) is empty or outside of the image "
+            f"({picture.width}×{picture.height} pixels)",
+            "correct the box (left, top, right, bottom), or remove its row",
+        )
+    return picture.crop(inside)
+
+
+def open_file(file: str | Path) -> int:
+    """Return the descriptor of a regular file that is not empty, to be closed by the caller.
+
+    Raises:
+        RejectedImageError: It is missing, empty, something else than a file, or may not be read.
     """
     try:
-        with Image.open(file) as image:
-            original = image.size
+        descriptor = os.open(file, os.O_RDONLY | _DO_NOT_WAIT)
+        status = os.fstat(descriptor)
+    except FileNotFoundError:
+        raise RejectedImageError("missing file", "copy it from its source, or remove what names it") from None
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else str(error)
+        raise RejectedImageError(
+            f"unreadable file ({problem})", "make it readable for this user, or remove it"
+        ) from None
+    if stat.S_ISREG(status.st_mode) and status.st_size:
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        raise RejectedImageError("empty file", "copy it again from its source")
+    raise RejectedImageError("not a regular file", "put the image itself in its place")
+
+
+def _through_pillow(stream: BinaryIO) -> Image.Image:
+    try:
+        with Image.open(stream) as image:
             if image.width * image.height > _MAX_PIXELS:
                 # Pillow itself only warns up to twice as many.
                 raise Image.DecompressionBombError
+            _refuse_frames(image)
             image.load()
-            gray = _to_gray(ImageOps.exif_transpose(image))
+            return _to_gray(_upright(image))
+    except (RejectedImageError, MemoryError):
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise RejectedImageError("too many pixels", "scale it down below 89 megapixels") from None
     except UnidentifiedImageError:
-        if file.stat().st_size == 0:
-            raise RejectedImageError("empty file", "copy it again from its source") from None
-        raise RejectedImageError("not an image", "remove it from the data set") from None
-    except MemoryError:
-        raise
+        raise RejectedImageError("not an image", "convert it to JPEG or PNG, or remove it") from None
     except Exception as error:
         # Pillow's plug-ins raise whatever comes up on a damaged file; no one file may stop an ingest.
         raise RejectedImageError(f"damaged image ({error})", "copy it again from its source") from None
-    if gray.size != (size, size):
-        gray = gray.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    return np.asarray(gray, dtype=np.uint8)[:, :, np.newaxis], original
+
+
+def _refuse_frames(image: Image.Image) -> None:
+    if getattr(image, "is_animated", False) and image.format not in _FIRST_IS_WHOLE:
+        frames = getattr(image, "n_frames", 0)
+        raise RejectedImageError(
+            f"{frames} frames in one file",
+            "export the frame that shows the expression as an image of its own",
+        )
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    method = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG))
+    return image if method is None else image.transpose(method)
 
 
 def _to_gray(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise RejectedImageError("floating-point gray levels", "save it with 8 bits per channel")
     if image.mode == "I" or image.mode.startswith("I;16"):
         # Pillow would clip at 255, which leaves 16-bit images white.
-        return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
-    return image.convert("L")
+        levels = image.convert("I")
+        low, high = cast(tuple[int, int], levels.getextrema())
+        if low < 0 or high > 0xFFFF:
+            raise RejectedImageError("gray levels beyond 16 bits", "save it with 8 bits per channel")
+        return levels.point(lambda level: level * (1 / 256)).convert("L")
+    try:
+        if image.has_transparency_data:
+            white = Image.new("RGBA", image.size, "white")
+            white.alpha_composite(image.convert("RGBA"))
+            image = white
+        return image.convert("L")
+    except ValueError:
+        raise RejectedImageError(f"colours stored as {image.mode}", "save it in RGB or gray") from None
