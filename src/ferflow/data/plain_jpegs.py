@@ -13,7 +13,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
-from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 _START_OF_IMAGE: Final = b"\xff\xd8"
 _END_OF_IMAGE: Final = b"\xff\xd9"
@@ -68,9 +68,9 @@ def decode_together(jpegs: Sequence[bytes], size: int) -> bytes | None:
         size: Their height and width in pixels.
     """
     try:
-        with Image.open(io.BytesIO(_as_strips(jpegs, size)), formats=("TIFF",)) as image:
+        with TiffImageFile(io.BytesIO(_as_strips(jpegs, size))) as image:
             levels = image.tobytes()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError):
         return None
     return levels if len(levels) == len(jpegs) * size * size else None
 
