@@ -56,16 +56,22 @@ repro: env ## Run the whole pipeline (what changed of it) and show the champion
 	@python -m ferflow.summary reports
 
 .PHONY: dataset
+# Through the environment: a path or a layout may hold quotes.
+dataset: export DATASET_NAME := $(NAME)
+dataset: export DATASET_SOURCE := $(SOURCE)
+dataset: export DATASET_LAYOUT := $(LAYOUT)
+dataset: export DATASET_LICENCE := $(LICENCE)
 dataset: env ## Your own images: make dataset NAME=mine SOURCE=<folder, archive, csv, address> [LAYOUT='{...}'] [BUDGET=full]
 	@: $(or $(NAME),$(error say which data set: make dataset NAME=mine SOURCE=path))
-	python -m ferflow.choose '$(NAME)' --budget $(or $(BUDGET),quick) $(if $(SOURCE),--source '$(SOURCE)') \
-	  $(if $(SHA256),--sha256 $(SHA256)) $(if $(LAYOUT),--layout '$(LAYOUT)') $(if $(LICENCE),--licence '$(LICENCE)')
+	python -m ferflow.choose "$$DATASET_NAME" $${DATASET_SOURCE:+--source "$$DATASET_SOURCE"} \
+	  $${DATASET_LAYOUT:+--layout "$$DATASET_LAYOUT"} $${DATASET_LICENCE:+--licence "$$DATASET_LICENCE"} \
+	  $(if $(SHA256),--sha256 $(SHA256)) $(if $(BUDGET),--budget $(BUDGET))
 	dvc repro
 	@python -m ferflow.summary reports
 
 .PHONY: fer2013
 fer2013: ## The same pipeline on FER-2013: make fer2013 [SOURCE=<folder, archive, csv, address>] [BUDGET=quick|full] [SHA256=...]
-	@$(MAKE) --no-print-directory dataset NAME=fer2013
+	@$(MAKE) --no-print-directory dataset NAME=fer2013 BUDGET=$(or $(BUDGET),quick)
 
 .PHONY: register
 register: env ## Project DVC's files into MLflow again, e.g. after deleting mlflow.db

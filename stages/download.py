@@ -21,7 +21,7 @@ def main() -> None:
     params = load_params()
     source = without_credentials(params.source.source)
     fetched = fetch_source(params.source.source, params.source.sha256, arguments.out)
-    # Of a local source its name alone: the data report goes into git, and the folder is nobody else's matter.
+    # Of a local source its name alone: the data report is for others, on whose machines the path is another.
     known_as = Path(source).name if fetched.origin is Origin.LOCAL else source
     write_json(arguments.origin, {"dataset": params.dataset, "source": known_as, "sha256": fetched.sha256})
     if fetched.origin is not Origin.LOCAL:

@@ -30,7 +30,7 @@ def main() -> None:
     facts = gather(
         samples,
         splits,
-        read_table(arguments.rejects),
+        read_table(arguments.rejects, words=["source", "reason", "remedy"]),
         origin=read_origin(arguments.origin, params.dataset, params.source.licence),
         images=images,
         min_pixel_std=params.validate_.min_pixel_std,

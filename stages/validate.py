@@ -31,7 +31,7 @@ def main() -> None:
     report = judge(
         read_table(arguments.samples),
         read_table(arguments.splits),
-        read_table(arguments.rejects),
+        read_table(arguments.rejects, words=["source", "reason", "remedy"]),
         images,
         image_size=params.ingest.image_size,
         limits=params.validate_,

@@ -58,7 +58,7 @@ def test_nothing_else_in_the_file_changes(project: Path, monkeypatch: pytest.Mon
     after = (project / "params.yaml").read_text(encoding="utf-8").splitlines()
     start = next(number for number, line in enumerate(after) if "Added by" in line)
     added = after[start : start + 7]
-    assert [line for line in after[:start] + after[start + 7 :] if line] == [line for line in before if line]
+    assert after[:start] + after[start + 7 :] == before
     assert added[1:3] == ["  mine:", "    source: faces.zip"]
     assert added[5] == "    layout: {format: auto}"
 
@@ -71,6 +71,17 @@ def test_choosing_again_pins_what_is_there_now(project: Path, monkeypatch: pytes
     assert entry["sha256"] == hashlib.sha256(b"more faces").hexdigest()
     assert entry["layout"] == {"drop": ["contempt"]}
     assert content["budget"] == "full"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_word_alone_is_the_layouts_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = run(monkeypatch, "mine", "--source", "faces.zip", "--layout", "table")
+    assert content["datasets"]["mine"]["layout"] == {"format": "table"}
+
+
+def test_the_budget_stays_where_none_is_given(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "params.yaml").write_text(PARAMS.replace("\nbudget: quick\n", "\nbudget: full\n"))
+    assert run(monkeypatch, "mine", "--source", "faces.zip")["budget"] == "full"
 
 
 @pytest.mark.usefixtures("project")
@@ -99,6 +110,8 @@ def test_an_addresss_checksum_is_kept_until_the_address_changes(
         (["mine", "--source", "nowhere.zip"], "nowhere.zip does not exist"),
         (["mine", "--source", "faces.zip", "--layout", "{format: tabel}"], "layout.format: .*tabel"),
         (["mine", "--source", "faces.zip", "--layout", "{format"], "is not valid YAML"),
+        (["mine", "--source", "."], r"\. contains data/mine/raw, where it is to be copied"),
+        (["mine", "--source", "https://me:pw@h/a.zip?token=x"], r"^https://h/a.zip\?token=\*\*\*: "),
         (["mine", "--source", "faces.zip", "--sha256", "12"], "sha256"),
     ],
 )

@@ -49,6 +49,10 @@ def _imported_modules(file: Path) -> set[Path]:
     return found
 
 
+#: Modules that another one loads by their names, so that no import names them.
+LOADED_BY_NAME = {PACKAGE / "data" / "formats" / "detect.py": PACKAGE / "data" / "formats"}
+
+
 def _file_of(module: str) -> Path | None:
     if not module.startswith("ferflow."):
         return None
@@ -68,6 +72,7 @@ def _closure(start: Path) -> set[Path]:
         if file not in seen:
             seen.add(file)
             todo.extend(_imported_modules(file))
+            todo.extend(LOADED_BY_NAME[file].glob("*.py") if file in LOADED_BY_NAME else [])
     return seen
 
 

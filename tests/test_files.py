@@ -136,6 +136,14 @@ def test_tables_come_back_as_they_were_and_are_written_alike_twice(
     assert names_in(tmp_path) == [name]
 
 
+def test_words_in_a_csv_come_back_as_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text('name,count\nNA,1\n007,2\n"a\rb",3\nnull,4\n"",5\n', newline="")
+    table = read_table(path, words=["name"])
+    assert list(table["name"]) == ["NA", "007", "a\rb", "null", ""]
+    assert list(table["count"]) == [1, 2, 3, 4, 5]
+
+
 def test_csv_has_the_floats_as_asked(tmp_path: Path) -> None:
     write_csv(tmp_path / "table.csv", TABLE, float_format="%.3f")
     assert (tmp_path / "table.csv").read_bytes() == b"name,value\na,0.100\nb,2.000\n"

@@ -142,11 +142,11 @@ def test_a_layout_says_what_a_data_set_calls_its_classes(tmp_path: Path) -> None
     [
         ("{format: fer2013}", "layout.format"),
         ("{format: table, columns: {path: file}}", "layout.columns.label: this key is missing"),
-        ("{columns: {path: file, label: mood}}", "layout.columns says nothing about the format 'auto'"),
+        ("{columns: {path: file, label: mood}}", "layout: `columns` says nothing about the format 'auto'"),
         ("{format: table, min_box_confidence: 5}", "it belongs to expw"),
         ("{format: class_folders, file: a.csv}", "it belongs to fer2013_csv and table"),
         ("{aliases: {bored: boredom}}", "'bored' cannot mean 'boredom', none of angry"),
-        ("{drop: [joy]}", "layout.drop: 'joy' means happy, one of the seven emotions"),
+        ("{drop: [joy]}", "datasets.faces.layout: drop: 'joy' means happy, one of the seven emotions"),
         ("{drop: contempt}", "layout.drop"),
         ("{aliases: contempt}", "layout.aliases"),
     ],

@@ -16,5 +16,7 @@ def without_credentials(text: str) -> str:
     """Return an address, or a message with addresses in it, without users, passwords and tokens."""
     text = re.sub(r"(?<=://)[^\s/]*@", "", text)
     return re.sub(
-        r"(?i)(?<=[?&\s;])([\w-]*(?:password|token|secret|signature|key)|sig)=[^&\s]+", r"\1=***", text
+        r"(?i)(?<=[?&\s;])([\w-]*(?:password|passwd|token|secret|signature|credential|key)|sig|auth|pwd)=[^&\s]+",
+        r"\1=***",
+        text,
     )

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,19 +110,21 @@ def read_json(path: Path) -> Any:
         raise FerflowError(f"{path} is not valid JSON ({error}): delete it and run `dvc repro`.") from None
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_table(path: Path, columns: list[str] | None = None, *, words: Sequence[str] = ()) -> pd.DataFrame:
     """Return a Parquet or CSV table that an earlier stage wrote, by its suffix.
 
     Args:
         path: The file.
         columns: What is read of it; None for all.
+        words: Columns of a CSV that are read as they stand: "NA" is a word there, and "007" no number.
 
     Raises:
         FerflowError: The file is missing or cannot be read.
     """
     try:
         if path.suffix == ".csv":
-            return pd.read_csv(path, usecols=columns)
+            types = dict.fromkeys(words, str)
+            return pd.read_csv(path, usecols=columns, dtype=types, keep_default_na=not words)
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError:
         raise FerflowError(f"{path} is missing: run `dvc repro` to make it.") from None

@@ -58,7 +58,11 @@ def run(
     folder.mkdir(exist_ok=True)
     images, samples, rejects = (folder / name for name in ("images.npy", "samples.parquet", "rejects.csv"))
     found = ingest(items, labels or LabelNames(), SIZE, images=images, samples=samples, rejects=rejects)
-    array, table, refused = np.load(images), read_table(samples), read_table(rejects)
+    array, table, refused = (
+        np.load(images),
+        read_table(samples),
+        read_table(rejects, words=["source", "reason", "remedy"]),
+    )
     defects = int(refused["defect"].sum())
     assert found == Ingested(len(table), defects, len(refused) - defects)
     assert array.shape == (len(table), SIZE, SIZE, 1)
@@ -167,7 +171,7 @@ def test_a_name_that_is_not_utf_8_is_a_reject_and_shown_by_its_bytes(tmp_path: P
 
 
 def test_sources_with_commas_quotes_and_line_breaks_come_back_whole(tmp_path: Path) -> None:
-    names = ['a,b "c"\nd.png', "glücklich 😀.png"]
+    names = ['a,b "c"\nd.png', "glücklich 😀.png", "Icon\r", "NA", "007"]
     samples = [RawSample(name, "happy", None, face(1)) for name in names]
     _, table, _ = run(samples, tmp_path)
     _, _, rejects = run([*samples, *samples], tmp_path)

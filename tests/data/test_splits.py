@@ -271,15 +271,31 @@ def test_samples_without_a_split_among_others_with_one_are_refused(declared: str
         ({"happy": 3, "sad": 4}, None, "val"),
         ({"happy": 1}, "train", "val"),
         ({"happy": 4}, ["train", "train", "train", "test"], "val"),
-        ({"happy": 2}, ["train", "test"], "val"),
     ],
 )
-def test_too_few_samples_for_three_splits_are_refused(
+def test_too_few_samples_to_carve_a_split_are_refused(
     counts: dict[str, int], usage: list[str] | str | None, empty: str
 ) -> None:
-    message = f"the {empty} split has no samples: there are only {sum(counts.values())} in all"
+    message = rf"the {empty} split has no samples: 0.1 of .* \(6 of a label .* raise split.{empty}_fraction"
     with pytest.raises(FerflowError, match=message):
         split_of(samples_of(counts, usage))
+
+
+@pytest.mark.parametrize("emptied", ["train", "val"])
+def test_a_split_that_consists_of_copies_is_refused_with_its_reason(emptied: str) -> None:
+    usage = [*SPLITS, emptied, "test"]
+    image = [9 if name == emptied else 1 if name == "test" else 2 for name in usage]
+    samples = copied(samples_of({"happy": 5}, usage), [1 if number == 9 else number for number in image])
+    with pytest.raises(FerflowError, match=rf"the {emptied} split .* left out \(2 as {COPY_OF_TEST}\)"):
+        split_of(samples)
+
+
+def test_what_is_carved_out_of_train_takes_nothing_from_a_declared_test() -> None:
+    # Every image stands once in train and once in test, and is to stay there.
+    samples = copied(samples_of({"happy": 40}, ["train", "test"] * 20), [row // 2 for row in range(40)])
+    split = split_of(samples, val=0.4, duplicates="keep")["split"]
+    assert (split[samples["usage"] == "test"] == "test").all()
+    assert set(split[samples["usage"] == "train"]) == {"train", "val"}
 
 
 @MODERATELY

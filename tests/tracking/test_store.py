@@ -67,7 +67,8 @@ def test_dead_server_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch)
             "https://h/a.zip?access_token=x&sig=y&api_key=z&v=1",
             "https://h/a.zip?access_token=***&sig=***&api_key=***&v=1",
         ),
-        ("https://h/monkey=1?design=2", "https://h/monkey=1?design=2"),
+        ("https://h/a?X-Amz-Credential=x&auth=y&pwd=z", "https://h/a?X-Amz-Credential=***&auth=***&pwd=***"),
+        ("https://h/monkey=1?design=2&author=me", "https://h/monkey=1?design=2&author=me"),
         ("failed at https://user:p@ss@host/x?token=abc&y=1", "failed at https://host/x?token=***&y=1"),
     ],
 )

@@ -49,10 +49,11 @@ def decode_all(
         FerflowError: A process that decodes has been killed or ran out of memory.
     """
     batches = iter(batches)
-    processes = min(_available_cores(), _MAX_PROCESSES)
-    for context, jobs in islice(batches, _BATCHES_ALONE if processes > 1 else None):
+    cores = _available_cores()
+    for context, jobs in islice(batches, _BATCHES_ALONE if cores > 1 else None):
         yield context, decode_batch(jobs, size)
-    yield from _decode_with(processes, batches, size)
+    # One more than cores: while the answer of one waits to be taken, the others keep the cores busy.
+    yield from _decode_with(min(cores + 1, _MAX_PROCESSES), batches, size)
 
 
 def _decode_with(

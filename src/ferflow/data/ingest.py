@@ -28,7 +28,7 @@ from ferflow.labels import EMOTIONS, LabelNames
 from ferflow.progress import progress
 
 #: Images decoded and written at a time, fewer if they are large.
-_BATCH: Final = 256
+_BATCH: Final = 128
 _BATCH_BYTES: Final = 1 << 25
 
 

@@ -94,7 +94,8 @@ class RejectWriter:
         self.defects = 0
         # A name that is not UTF-8 is shown by its bytes.
         self._stream = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-        self._writer = csv.writer(self._stream, lineterminator="\n")
+        # A name may hold anything, a carriage return as well.
+        self._writer = csv.writer(self._stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self._writer.writerow(REJECT_COLUMNS)
 
     def append(self, rejects: Iterable[Reject]) -> None:

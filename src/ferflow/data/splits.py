@@ -67,17 +67,17 @@ def assign_splits(
     if duplicates == "clean":
         reason = _clean(split, copies)
         split[pd.notna(reason)] = None
+    fractions = {"val": val_fraction, "test": test_fraction}
     generator = np.random.default_rng(seed)
     for name in carved:
-        fraction = test_fraction if name == "test" else val_fraction
-        chosen = _carve(split, samples["label"], copies.group, fraction, generator)
+        chosen = _carve(split, samples["label"], copies.group, fractions[name], generator)
         split[chosen] = name
         if duplicates == "clean":
             further = chosen & ~_first_of_group(copies.group, chosen)
             split[further], reason[further] = None, REDUNDANT
     for name in SPLITS:
         if not (split == name).any():
-            raise FerflowError(f"the {name} split has no samples: there are only {len(samples)} in all.")
+            raise _empty(name, fractions[name] if name in carved else None, samples["usage"], reason)
     ids = samples["sample_id"].to_numpy()
     return pd.DataFrame(
         {
@@ -115,6 +115,22 @@ def labelled_samples(samples: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFram
     )
     in_use = splits.loc[splits["split"].notna(), ["sample_id", "split"]]
     return table.merge(in_use, on="sample_id", how="inner", validate="one_to_one")
+
+
+def _empty(name: str, fraction: float | None, usage: pd.Series, reason: Words) -> FerflowError:
+    """Return the error for a split without samples; `fraction` is its share if it was to be carved."""
+    if fraction is not None:
+        return FerflowError(
+            f"the {name} split has no samples: {fraction:g} of each label's images is less than half of one. "
+            f"Add images ({int(0.5 / fraction) + 1} of a label are the least), or raise "
+            f"split.{name}_fraction in params.yaml."
+        )
+    reasons = pd.Series(reason[(usage == name).to_numpy(dtype=bool, na_value=False)]).value_counts()
+    left_out = ", ".join(f"{count:,} as {why}" for why, count in reasons.items())
+    return FerflowError(
+        f"the {name} split has no samples: all of them are left out ({left_out}). Take those copies out of "
+        "the data, or see split.duplicates in params.yaml."
+    )
 
 
 def _declared(samples: pd.DataFrame) -> tuple[Words, tuple[str, ...]]:

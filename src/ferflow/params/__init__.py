@@ -158,7 +158,8 @@ def _explain(error: ValidationError, prefix: str = "") -> str:
         elif detail["type"] == "missing":
             problems.append(f"{prefix}{key}: this key is missing")
         elif detail["type"] == "value_error":
-            problems.append(f"{prefix}{detail['ctx']['error']}")
+            where = f"{key}: " if path else ""
+            problems.append(f"{prefix}{where}{detail['ctx']['error']}")
         else:
             problems.append(f"{prefix}{key}: {detail['msg']} (found {detail['input']!r})")
     return "params.yaml: " + "; ".join(dict.fromkeys(problems))

@@ -61,18 +61,16 @@ class LayoutParams(Strict):
         for option, formats in _FORMATS_WITH_OPTION.items():
             if getattr(self, option) is not None and self.format not in formats:
                 raise ValueError(
-                    f"layout.{option} says nothing about the format '{self.format}'; "
+                    f"`{option}` says nothing about the format '{self.format}'; "
                     f"it belongs to {' and '.join(formats)}"
                 )
         for alias, meaning in self.aliases.items():
             if parse_label(meaning) is None:
-                raise ValueError(
-                    f"layout.aliases: '{alias}' cannot mean '{meaning}', none of {', '.join(EMOTIONS)}"
-                )
+                raise ValueError(f"aliases: '{alias}' cannot mean '{meaning}', none of {', '.join(EMOTIONS)}")
         names = LabelNames(self.aliases)
         for dropped in self.drop:
             if (emotion := names.parse(dropped)) is not None:
-                raise ValueError(f"layout.drop: '{dropped}' means {emotion}, one of the seven emotions")
+                raise ValueError(f"drop: '{dropped}' means {emotion}, one of the seven emotions")
         return self
 
     @property

@@ -337,3 +337,20 @@ def test_what_is_tolerated_passes_and_is_counted() -> None:
     assert found["max_blank_fraction"] == "4 of 420 fail (0.952 %)"
     assert found["max_reject_fraction"] == "17 of 437 fail (3.89 %)"
     assert (report.rejects, report.set_aside) == (17, {"left out by layout.drop": 5})
+
+
+def test_a_train_split_of_one_brightness_has_no_drift_to_speak_of() -> None:
+    data = good_data()
+    data.samples.loc[data.samples["usage"] == "train", "mean"] = np.float32(120.0)
+    found = {result.limit: result.outcome for result in data.judge().results}
+    assert found["max_brightness_drift"] == "skipped"
+
+
+def test_a_name_with_control_characters_stays_on_one_line() -> None:
+    data = good_data()
+    data.samples.loc[0, "source"] = "a\nb\x1b[31m.png"
+    data.samples.loc[0, "width"] = 3
+    limits = LIMITS.model_copy(update={"max_small_fraction": LIMITS.max_leaked_samples})
+    (failed,) = data.judge(limits).errors
+    assert "a\\nb\\x1b[31m.png" in failed.line
+    assert failed.line.isprintable()

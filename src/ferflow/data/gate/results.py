@@ -17,7 +17,7 @@ class Offender:
     found: str
 
     def __str__(self) -> str:
-        return f"{self.source} ({self.found})"
+        return f"{_on_one_line(self.source)} ({_on_one_line(self.found)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +109,7 @@ class Result:
 def percent(fraction: float) -> str:
     """Return a fraction as a percentage with three significant digits: `0.00125` is `0.125 %`."""
     return f"{100 * fraction:.3g} %"
+
+
+def _on_one_line(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ferflow.data.source.cache import Origin, cached
 from ferflow.data.source.folders import copy_folder
@@ -21,7 +22,13 @@ from ferflow.data.source.unpack import unpack
 from ferflow.errors import FerflowError, without_credentials
 from ferflow.files import atomic_folder
 
-__all__ = ["Fetched", "Origin", "fetch_source", "local_sha256"]
+__all__ = ["Fetched", "Origin", "fetch_source", "local_path", "local_sha256", "require_apart"]
+
+_FETCH_AGAIN: Final = "fetch it again, or correct `sha256` in params.yaml"
+_PIN_AGAIN: Final = (
+    "bring the old content back or, if the new one is meant, choose the data set again, which pins it "
+    "(`make dataset NAME=…`)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +67,39 @@ def fetch_source(
     path = local_path(source)
     if path is None:
         with cached(source, sha256, wait) as copy:
-            _verify(shown, copy.sha256, sha256)
+            _verify(shown, copy.sha256, sha256, _FETCH_AGAIN)
             with atomic_folder(out) as folder:
                 unpack(copy.file, source, folder)
         return Fetched(copy.sha256, copy.origin)
     require(path, shown)
-    _stay_apart(path, shown, out)
+    require_apart(path, shown, out)
     if path.is_dir():
         with atomic_folder(out) as folder:
             with readable(shown):
                 found = copy_folder(path, shown, folder)
-            _verify(shown, found, sha256)
+            _verify(shown, found, sha256, _PIN_AGAIN)
     else:
         found = local_sha256(source) or ""
-        _verify(shown, found, sha256)
+        _verify(shown, found, sha256, _PIN_AGAIN)
         with atomic_folder(out) as folder:
             unpack(path, source, folder)
     return Fetched(found, Origin.LOCAL)
 
 
-def _verify(shown: str, found: str, expected: str | None) -> None:
+def _verify(shown: str, found: str, expected: str | None, remedy: str) -> None:
     if expected is not None and found != expected:
         raise FerflowError(
-            f"{shown} has sha256 {found}, expected {expected}: it is damaged or another version; "
-            "fetch it again, or correct `sha256` in params.yaml."
+            f"{shown} has sha256 {found}, expected {expected}: it is damaged or another version; {remedy}."
         )
 
 
-def _stay_apart(path: Path, shown: str, out: Path) -> None:
-    """Refuse a source that the raw folder would replace, or that would hold itself."""
-    source, target = path.resolve(), out.resolve()
+def require_apart(source_path: Path, shown: str, out: Path) -> None:
+    """Refuse a source that the raw folder `out` would replace, or that would hold itself.
+
+    Raises:
+        FerflowError: One of the two contains the other.
+    """
+    source, target = source_path.resolve(), out.resolve()
     if source.is_relative_to(target):
         raise FerflowError(f"{shown} lies in {out}, which is about to be replaced: move it elsewhere.")
     if target.is_relative_to(source):
