@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ferflow.data import decode_processes as module
-from ferflow.data.decode_batch import Job, decode_batch
+from ferflow.data.decode_batch import DecodedBatch, Job, decode_batch
 from ferflow.data.decode_processes import decode_all
 from ferflow.errors import FerflowError
 
@@ -93,6 +93,17 @@ def test_a_process_that_ends_too_soon_is_one_clear_error(
         list(decode_all(batches, SIZE))
     assert "\n" not in str(error.value)
     assert psutil.Process().children() == []
+
+
+def test_memory_that_runs_out_before_any_process_is_started_is_the_same_error(
+    batches: list[tuple[str, list[Job]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(_jobs: list[Job], _size: int) -> DecodedBatch:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "decode_batch", exhaust)
+    with pytest.raises(FerflowError, match="ran out of memory or was killed: free some memory"):
+        list(decode_all(batches, SIZE))
 
 
 def test_a_caller_that_stops_leaves_no_process(

@@ -51,7 +51,11 @@ def decode_all(
     batches = iter(batches)
     cores = _available_cores()
     for context, jobs in islice(batches, _BATCHES_ALONE if cores > 1 else None):
-        yield context, decode_batch(jobs, size)
+        try:
+            decoded = decode_batch(jobs, size)
+        except MemoryError:
+            raise _out_of_memory() from None
+        yield context, decoded
     # One more than cores: while the answer of one waits to be taken, the others keep the cores busy.
     yield from _decode_with(min(cores + 1, _MAX_PROCESSES), batches, size)
 
@@ -112,10 +116,7 @@ class _Worker:
     def _death(self) -> FerflowError:
         status = self._process.wait()
         if status in {-signal.SIGKILL, OUT_OF_MEMORY}:
-            return FerflowError(
-                "a process that decodes images ran out of memory or was killed: free some memory, or lower "
-                "ingest.image_size in params.yaml, and run it again."
-            )
+            return _out_of_memory()
         return FerflowError(
             f"a process that decodes images ended unexpectedly (status {status}): run it again; if it ends "
             "again, report it with the lines above."
@@ -129,6 +130,13 @@ class _Worker:
     ) -> None:
         self._process.kill()
         self._process.communicate()  # closes its pipes, and waits for its end
+
+
+def _out_of_memory() -> FerflowError:
+    return FerflowError(
+        "a process that decodes images ran out of memory or was killed: free some memory, or lower "
+        "ingest.image_size in params.yaml, and run it again."
+    )
 
 
 def _available_cores() -> int:

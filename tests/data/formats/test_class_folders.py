@@ -116,7 +116,9 @@ def test_what_is_no_image_inside_of_an_emotion_folder_is_left_to_the_decoder(tmp
         "happy/._1.png",
         "happy/Thumbs.db",
         "happy/thumbs.DB",
+        "happy/ehthumbs.db",
         "train/desktop.ini",
+        "happy/Icon\r",
     ],
 )
 def test_by_products_of_operating_systems_are_left_out_wherever_they_lie(tmp_path: Path, name: str) -> None:
@@ -125,6 +127,38 @@ def test_by_products_of_operating_systems_are_left_out_wherever_they_lie(tmp_pat
     assert rejects == [
         Reject(name, "by-product of an operating system", "nothing to do: it is left out", defect=False)
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (".git/happy/1.png", "lies in a hidden folder"),
+        ("happy/.ipynb_checkpoints/1.png", "lies in a hidden folder"),
+        (".happy/2/.1.png", "lies in a hidden folder"),
+        ("happy/.1.png", "is a hidden file"),
+        (".gitattributes", "is a hidden file"),
+    ],
+)
+def test_what_is_hidden_is_left_out_wherever_it_lies(tmp_path: Path, name: str, reason: str) -> None:
+    raw = raw_folder(tmp_path / ".data", "happy/1.png", name)
+    samples, rejects = read_all(class_folders, raw)
+    assert [sample.source for sample in samples] == ["happy/1.png"]
+    assert Reject(name, reason, "nothing to do: it is left out", defect=False) in rejects
+
+
+def test_a_link_in_a_hidden_folder_is_no_defect(tmp_path: Path) -> None:
+    raw = raw_folder(tmp_path, "happy/1.png", ".git/config")
+    (raw / ".git" / "hook").symlink_to("nowhere")
+    _, rejects = read_all(class_folders, raw)
+    assert reasons(rejects) == dict.fromkeys([".git/hook", ".git/config"], "lies in a hidden folder")
+    assert not any(reject.defect for reject in rejects)
+
+
+def test_hidden_folders_do_not_make_a_layout(tmp_path: Path) -> None:
+    raw = raw_folder(tmp_path, ".cache/happy/1.png")
+    assert not class_folders.recognises(raw, LayoutParams())
+    with pytest.raises(FerflowError, match=r"no folder is named after an emotion \(found: nothing\)"):
+        list(class_folders.read(raw, LayoutParams()))
 
 
 @pytest.mark.parametrize("backwards", [False, True])

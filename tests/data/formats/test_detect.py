@@ -100,6 +100,72 @@ def test_an_empty_folder_is_an_error(tmp_path: Path, files: dict[str, bytes]) ->
         find_reader(with_files(tmp_path, files), LayoutParams())
 
 
+@pytest.mark.parametrize(
+    ("names", "other"),
+    [
+        (["happy/1.png", "sad/2.png", "train/fear/3.png"], "class_folders"),
+        (["happy/Training_1.png", "sad/PublicTest_2.png", "fear/3.png"], "fer2013_folders"),
+    ],
+)
+def test_a_table_beside_more_images_in_folders_of_emotions_is_refused(
+    tmp_path: Path, names: list[str], other: str
+) -> None:
+    table = f"path,label\n{names[0]},joy\n{names[0]},joy\nfaces/1.png,sad\nmissing.png,sad\n"
+    raw = with_files(tmp_path, dict.fromkeys([*names, "faces/1.png"], PICTURE) | {"labels.csv": table})
+    with pytest.raises(FerflowError) as error:
+        find_reader(raw, LayoutParams())
+    message = str(error.value)
+    assert "labels.csv names 2 images, but 3 lie in folders of emotions" in message
+    assert f"(layout.format: table, or layout.format: {other})" in message
+    assert "\n" not in message
+    for name in ("table", other):
+        assert find_reader(raw, LayoutParams.model_validate({"format": name}))[0] == name
+
+
+@pytest.mark.parametrize(
+    "others", [{"sad/notes.txt": b"text"}, {"sad/._1.png": PICTURE}, {".cache/sad/1.png": PICTURE}]
+)
+def test_only_images_in_folders_of_emotions_stand_against_a_table(
+    tmp_path: Path, others: dict[str, bytes]
+) -> None:
+    raw = with_files(tmp_path, {"happy/1.png": PICTURE, "labels.csv": "path,label\nhappy/1.png,joy\n"})
+    with_files(raw, others)
+    assert find_reader(raw, LayoutParams())[0] == "table"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "labels.csv",
+            "path,label\nfaces/1.png,joy\n",
+            r"lists images \(e\.g\. 'faces/1\.png'\).*as `source`",
+        ),
+        ("labels.csv", "path,label\n", "labels.csv has no rows below its header"),
+        ("labels.csv", "path,label", "labels.csv has no rows below its header"),
+        ("fer2013.csv", "emotion,pixels,Usage\n", "fer2013.csv has no rows below its header"),
+        ("fer2013.csv", "emotion,pixels,Usage", "fer2013.csv has no rows below its header"),
+        ("fer2013.csv", "", "fer2013.csv has no rows, it is empty"),
+        ("fer2013.csv", "\n \n", "fer2013.csv has no rows, it is empty"),
+        ("fer2013.csv.gz", b"\x1f\x8b\x08\x00", "fer2013.csv.gz cannot be read"),
+        ("other.csv", "a,b\n1,2\n", r"none of the layouts .* \(found: 'README', 'other\.csv'\)"),
+        ("labels.csv", "path,label\n,joy\n", r"none of the layouts .* \(found: 'README', 'labels\.csv'\)"),
+    ],
+)
+def test_a_table_alone_that_is_no_data_set_is_an_error_that_says_why(
+    tmp_path: Path, name: str, content: bytes | str, message: str
+) -> None:
+    raw = with_files(tmp_path, {name: content, "README": b"read me"})
+    with pytest.raises(FerflowError, match=message):
+        list(find_reader(raw, LayoutParams())[1].read(raw, LayoutParams()))
+
+
+def test_a_table_without_rows_does_not_hide_what_the_images_need(tmp_path: Path) -> None:
+    raw = with_files(tmp_path, {"felicidad/1.png": PICTURE, "notes.csv": b"", "x.csv": "path,label\n"})
+    with pytest.raises(FerflowError, match=r"none of the layouts .*layout\.aliases"):
+        find_reader(raw, LayoutParams())
+
+
 def test_every_layout_that_params_name_is_asked() -> None:
     formats = LayoutParams.model_fields["format"].annotation.__args__  # type: ignore[union-attr]
     assert set(formats) == {"auto", *LAYOUTS}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferflow.data.formats import Box, RawSample, Reject, expw
+from ferflow.data.formats import Box, RawSample, Reject, expw, listed_files
 from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS
 from ferflow.params import LayoutParams
@@ -20,7 +20,7 @@ from .building import PICTURE, raw_folder, read_all, reasons, with_files
 GOOD = "a.jpg 0 28 113 226 141 22.9362 3"
 
 
-def expw_folder(raw: Path, *lines: str, images: tuple[str, ...] = ("a.jpg", "b.jpg", "my face.jpg")) -> Path:
+def expw_folder(raw: Path, *lines: str, images: tuple[str, ...] = ("a.jpg", "b.jpg")) -> Path:
     raw_folder(raw, *(f"image/origin/{name}" for name in images))
     return with_files(raw, {"label/label.lst": "".join(f"{line}\n" for line in lines)})
 
@@ -32,6 +32,7 @@ def test_every_line_is_a_face_of_its_image(tmp_path: Path) -> None:
         "a.jpg 1 1 2 30 40 -0.5 0",
         "b.jpg 0 -5 -6 7 8 1e2 6",
         "  my face.jpg\t0  1 2 3 4 5   5 ",
+        images=("a.jpg", "b.jpg", "my face.jpg"),
     )
     assert expw.recognises(raw, LayoutParams())
     samples, rejects = read_all(expw, raw)
@@ -135,7 +136,8 @@ def test_faces_of_an_image_in_several_places_of_the_list_are_all_kept(tmp_path: 
 
 
 def test_a_repeated_line_is_left_out_and_a_repeated_id_is_another_face(tmp_path: Path) -> None:
-    raw = expw_folder(tmp_path, GOOD, GOOD, GOOD.replace(" 28 ", " 29 "), f"  {GOOD}", GOOD[:-1] + "4")
+    lines = (GOOD, GOOD, GOOD.replace(" 28 ", " 29 "), f"  {GOOD}", GOOD[:-1] + "4")
+    raw = expw_folder(tmp_path, *lines, images=("a.jpg",))
     samples, rejects = read_all(expw, raw)
     assert [(sample.source, sample.label_name) for sample in samples] == [
         ("a.jpg#0", "happy"),
@@ -187,25 +189,38 @@ def test_an_empty_list_is_an_error(tmp_path: Path) -> None:
         list(expw.read(expw_folder(tmp_path, "", " "), LayoutParams()))
 
 
-def test_an_image_is_looked_for_once_however_many_faces_it_has(
+def test_images_are_found_in_the_listing_without_asking_for_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = expw_folder(tmp_path, *(f"a.jpg {face} 1 2 3 4 5 0" for face in range(50)))
     looked_for: list[str] = []
-    find_file = expw.find_file  # type: ignore[attr-defined]
-
-    def count(folder: Path, name: str) -> Path | None:
-        looked_for.append(name)
-        found: Path | None = find_file(folder, name)
-        return found
-
-    monkeypatch.setattr(expw, "find_file", count)
+    monkeypatch.setattr(listed_files, "find_file", lambda _, name: looked_for.append(name))
     assert len(read_all(expw, raw)[0]) == 50
-    assert looked_for == ["a.jpg"]
+    assert looked_for == []
+
+
+def test_files_that_no_line_names_are_left_out_with_a_reason(tmp_path: Path) -> None:
+    raw = expw_folder(tmp_path, "a.jpg 0 1 2 3 4 19 0", images=("a.jpg", "b.jpg"))
+    with_files(raw_folder(raw, "sorted/happy/1.jpg", ".git/c.jpg"), {"image/.DS_Store": b"", "readme": b""})
+    _, (_, *rejects) = read_all(expw, raw, format="expw", min_box_confidence=20)
+    unnamed = "no usable row of label/label.lst names it"
+    assert reasons(rejects) == {
+        ".git/c.jpg": "lies in a hidden folder",
+        "image/.DS_Store": "by-product of an operating system",
+        "image/origin/b.jpg": unnamed,
+        "readme": unnamed,
+        "sorted/happy/1.jpg": unnamed,
+    }
+    assert not any(reject.defect for reject in rejects)
+
+
+def test_a_list_in_a_hidden_folder_is_no_list(tmp_path: Path) -> None:
+    raw = with_files(expw_folder(tmp_path, GOOD), {".ipynb_checkpoints/label.lst": f"{GOOD}\n"})
+    assert [sample.source for sample in read_all(expw, raw)[0]] == ["a.jpg#0"]
 
 
 def test_memory_grows_by_no_more_than_names(tmp_path: Path) -> None:
-    raw = expw_folder(tmp_path, *(f"a.jpg {face} 1 2 3 4 5 0" for face in range(20_000)))
+    raw = expw_folder(tmp_path, *(f"a.jpg {face} 1 2 3 4 5 0" for face in range(20_000)), images=("a.jpg",))
     tracemalloc.start()
     count = sum(1 for _ in expw.read(raw, LayoutParams()))
     _, peak = tracemalloc.get_traced_memory()
@@ -214,8 +229,9 @@ def test_memory_grows_by_no_more_than_names(tmp_path: Path) -> None:
     assert peak < 20_000 * 250
 
 
+IMAGES = ("a.jpg", "b.jpg", "my face.jpg")
 faces = st.tuples(
-    st.sampled_from(["a.jpg", "b.jpg", "my face.jpg"]),
+    st.sampled_from(IMAGES),
     st.integers(0, 3),
     st.integers(-5, 50),
     st.integers(-5, 50),
@@ -245,9 +261,13 @@ def test_whatever_lines_are_written_each_is_a_face_or_a_reject(
             image, face, top, left, width, height, confidence, label = line
             texts.append(f"{image} {face} {top} {left} {left + width} {top + height} {confidence!r} {label}")
     with tempfile.TemporaryDirectory() as folder:
-        raw = expw_folder(Path(folder), *texts)
+        raw = expw_folder(Path(folder), *texts, images=IMAGES)
         first, *items = expw.read(raw, LayoutParams(format="expw", min_box_confidence=least))
     assert first.source == "a.jpg#0"
+    unnamed = {f"image/origin/{image}" for image in IMAGES}
+    unnamed -= {f"image/origin/{line[0]}" for line in [("a.jpg",), *lines] if not isinstance(line, str)}
+    assert {item.source for item in items[len(items) - len(unnamed) :]} == unnamed
+    del items[len(items) - len(unnamed) :]
     written = [line for line in lines if not isinstance(line, str) or line.strip()]
     assert len(items) == len(written)
     for line, item in zip(written, items, strict=True):
@@ -289,6 +309,9 @@ def test_a_list_in_another_encoding_costs_the_names_that_are_not_utf_8(tmp_path:
             "label.lst": GOOD.encode() + b"\n\xe9.jpg 0 1 2 3 4 5 0\n",
         },
     )
-    (sample,), (reject,) = read_all(expw, raw)
+    (sample,), rejects = read_all(expw, raw)
     assert sample.source == "a.jpg#0"
-    assert (reject.source, reject.reason) == ("\ufffd.jpg#0", "its image is missing")
+    assert reasons(rejects) == {
+        "\ufffd.jpg#0": "its image is missing",
+        r"\xe9.jpg": "no usable row of label.lst names it",
+    }

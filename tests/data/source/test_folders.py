@@ -20,6 +20,9 @@ BY_PRODUCTS = {
     "train/happy/desktop.ini": b"icon",
     "__MACOSX/train/._1.png": b"fork",
     "train/happy/._1.png": b"fork",
+    "train/._happy/1.png": b"fork",
+    "train/ehthumbs.db": b"pictures",
+    "train/Icon\r": b"icon",
 }
 
 

@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from PIL import Image
-
 from ferflow.data.formats import RawSample, Reject
 from ferflow.data.formats.listing import (
     Listing,
-    is_by_product,
+    begins_as_image,
     left_out,
     list_files,
+    set_aside,
     shown,
     shown_some,
     source_name,
@@ -53,11 +52,20 @@ class Place(NamedTuple):
 def recognises(raw: Path, layout: LayoutParams) -> bool:
     """Return whether any file lies below a folder that is named after a class."""
     with contextlib.suppress(FerflowError):
-        place = places(layout.label_names)
-        return any(
-            place(name).label_name is not None for name in list_files(raw).files if not is_by_product(name)
-        )
+        return any(True for _ in members(raw, layout))
     return False
+
+
+def members(raw: Path, layout: LayoutParams) -> Iterator[str]:
+    """Yield the names of the files below folders that are named after classes.
+
+    Raises:
+        FerflowError: There is no such folder, or one in it cannot be listed.
+    """
+    place = places(layout.label_names)
+    for name in list_files(raw).files:
+        if place(name).label_name is not None and set_aside(name) is None:
+            yield name
 
 
 def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
@@ -76,14 +84,12 @@ def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
     place = places(layout.label_names)
     _require_a_class(raw, listing, place)
     for name in listing.others:
-        yield Reject(
-            source_name(name), "neither a file nor a folder (a link or the like)", "put a copy in its place"
-        )
+        yield _no_file(source_name(name))
     previous = None
     for name in listing.files:
         source = source_name(name)
-        if is_by_product(name):
-            yield left_out(source, "by-product of an operating system")
+        if (reason := set_aside(name)) is not None:
+            yield left_out(source, reason)
         elif source == previous:
             yield Reject(source, "another file's name differs in its Unicode form only", "rename one of them")
         else:
@@ -107,10 +113,16 @@ def places(label_names: LabelNames) -> Callable[[str], Place]:
     return lambda name: of_folder(name.rpartition("/")[0])
 
 
+def _no_file(source: str) -> Reject:
+    if (reason := set_aside(source)) is not None:
+        return left_out(source, reason)
+    return Reject(source, "neither a file nor a folder (a link or the like)", "put a copy in its place")
+
+
 def _in_its_place(source: str, path: Path, place: Place) -> RawSample | Reject:
     if place.label_name is not None:
         return RawSample(source, place.label_name, place.usage, path)
-    if not _is_image(path):
+    if not begins_as_image(path):
         return left_out(source, "lies outside of the emotion folders and is no image")
     if not place.innermost:
         return Reject(
@@ -119,22 +131,10 @@ def _in_its_place(source: str, path: Path, place: Place) -> RawSample | Reject:
     return Reject(source, f"{shown(place.innermost)} is not an emotion", f"for the folder: {_WAYS_OUT}")
 
 
-def _is_image(path: Path) -> bool:
-    """Return whether a file's content, not its name, begins as an image's."""
-    try:
-        with Image.open(path):
-            return True
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return True
-    except Exception:
-        # Pillow's plug-ins raise whatever comes up on what they take for theirs.
-        return False
-
-
 def _require_a_class(raw: Path, listing: Listing, place: Callable[[str], Place]) -> None:
     found: dict[str, None] = {}  # a set that keeps its order
     for name in listing.files:
-        if is_by_product(name):
+        if set_aside(name) is not None:
             continue
         label_name, _, innermost = place(name)
         if label_name is not None:

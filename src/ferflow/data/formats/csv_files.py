@@ -12,8 +12,8 @@ from typing import Final
 from ferflow.data.formats.listing import (
     find_file,
     inside,
-    is_by_product,
     list_files,
+    set_aside,
     shown,
     shown_some,
     source_name,
@@ -86,13 +86,27 @@ def csv_files(raw: Path) -> list[CsvFile]:
     """
     found = []
     for name in list_files(raw).files:
-        stem = name.lower()
-        for suffix in _COMPRESSED:
-            stem = stem.removesuffix(suffix)
-        if stem.endswith(_SUFFIXES) and not is_by_product(name):
+        if is_csv_file(name) and set_aside(name) is None:
             with contextlib.suppress(FerflowError):
-                found.append(_open(raw / name, source_name(name)))
+                found.append(open_csv_file(raw, name))
     return found
+
+
+def is_csv_file(name: str) -> bool:
+    """Return whether a file is called as a CSV file is, compressed or not."""
+    name = name.lower()
+    for suffix in _COMPRESSED:
+        name = name.removesuffix(suffix)
+    return name.endswith(_SUFFIXES)
+
+
+def open_csv_file(raw: Path, name: str) -> CsvFile:
+    """Return the CSV file `name` below `raw`.
+
+    Raises:
+        FerflowError: It is empty, begins with no header, or is damaged.
+    """
+    return _open(raw / name, source_name(name))
 
 
 def named_csv_file(raw: Path, name: str) -> CsvFile:
@@ -147,8 +161,10 @@ def _open(path: Path, name: str) -> CsvFile:
     splits = {delimiter: _fields(header, delimiter) for delimiter in _DELIMITERS}
     delimiter = max(_DELIMITERS, key=lambda delimiter: len(splits[delimiter] or ()))
     columns = tuple(word.strip() for word in splits[delimiter] or ())
-    if not columns or not header.endswith("\n"):
-        raise FerflowError(f"{path} has no header with rows below it: name another file in layout.file.")
+    if not header:
+        raise FerflowError(f"{path} has no rows, it is empty: fetch it again.")
+    if not columns or len(header) == _LONGEST_HEADER:
+        raise FerflowError(f"{path} does not begin with a header: name another file in layout.file.")
     return CsvFile(path, name, columns, delimiter)
 
 

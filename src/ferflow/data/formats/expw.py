@@ -14,22 +14,14 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ferflow.data.formats import Box, RawSample, Reject
-from ferflow.data.formats.listing import (
-    find_file,
-    inside,
-    is_by_product,
-    left_out,
-    list_files,
-    shown,
-    shown_some,
-    source_name,
-)
+from ferflow.data.formats.listed_files import ListedFiles
+from ferflow.data.formats.listing import inside, left_out, set_aside, shown, shown_some
 from ferflow.data.formats.rows import MalformedRowError, read_lines
 from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS
@@ -54,12 +46,12 @@ class _Face(NamedTuple):
 def recognises(raw: Path, _layout: LayoutParams) -> bool:
     """Return whether there is a file `label.lst`."""
     with contextlib.suppress(FerflowError):
-        return bool(_tables(list_files(raw).files))
+        return bool(_tables(ListedFiles(raw).sources))
     return False
 
 
 def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
-    """Yield every line of `label.lst`, in its order.
+    """Yield every line of `label.lst`, in its order, then every other file that no line names.
 
     A line that repeats an earlier one is left out. A face id that comes again with another box or
     emotion is a sample of its own, whose source ends in its line.
@@ -71,15 +63,13 @@ def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
     Raises:
         FerflowError: There is no `label.lst` or more than one, or none of its images is there.
     """
-    names = list_files(raw).files
-    table = _only_table(raw, names)
-    images = raw / _image_folder(raw, table, names)
-    # Not needed while the faces are read.
-    del names
+    files = ListedFiles(raw)
+    table = _only_table(raw, files.sources)
+    folder = _image_folder(raw, files, table)
     listed: dict[str, int] = {}
-    path_of_last: tuple[str, Path | None] = ("", None)
-    for number, face in _faces(raw / table):
-        row = f"{source_name(table)}:{number}"
+    named: set[str] = set()
+    for number, face in _faces(files.path(table)):
+        row = f"{table}:{number}"
         if isinstance(face, MalformedRowError):
             yield Reject(row, face.reason, face.remedy)
             continue
@@ -91,9 +81,10 @@ def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
             continue
         else:
             source = f"{source}:{number}"
-        if path_of_last[0] != face.image:
-            path_of_last = face.image, find_file(images, face.image)
-        yield _sample(source, face, path_of_last[1], layout)
+        if (image := files.find(folder + face.image)) is not None:
+            named.add(image)
+        yield _sample(source, face, None if image is None else files.path(image), layout)
+    yield from files.not_named(table, named)
 
 
 def _sample(source: str, face: _Face, path: Path | None, layout: LayoutParams) -> RawSample | Reject:
@@ -109,12 +100,16 @@ def _sample(source: str, face: _Face, path: Path | None, layout: LayoutParams) -
     return RawSample(source, face.label_name, None, path, face.box)
 
 
-def _tables(names: list[str]) -> list[str]:
-    return [name for name in names if name.rpartition("/")[2].lower() == _TABLE and not is_by_product(name)]
+def _tables(sources: Iterable[str]) -> list[str]:
+    return [
+        source
+        for source in sources
+        if source.rpartition("/")[2].lower() == _TABLE and set_aside(source) is None
+    ]
 
 
-def _only_table(raw: Path, names: list[str]) -> str:
-    tables = _tables(names)
+def _only_table(raw: Path, sources: Iterable[str]) -> str:
+    tables = _tables(sources)
     if not tables:
         raise FerflowError(f"{raw} has no file {_TABLE}: it lists the faces of ExpW; fetch it.")
     if len(tables) > 1:
@@ -124,22 +119,22 @@ def _only_table(raw: Path, names: list[str]) -> str:
     return tables[0]
 
 
-def _image_folder(raw: Path, table: str, names: list[str]) -> str:
-    """Return the folder below `raw` that holds the images of the table's first faces."""
-    faces = (face for _, face in _faces(raw / table) if isinstance(face, _Face))
+def _image_folder(raw: Path, files: ListedFiles, table: str) -> str:
+    """Return the folder below `raw`, with its slash, that holds the images of the table's first faces."""
+    faces = (face for _, face in _faces(files.path(table)) if isinstance(face, _Face))
     wanted: dict[str, set[str]] = {}
     for face in islice(faces, _FACES_TO_FIND_IMAGES):
         wanted.setdefault(face.image.rpartition("/")[2], set()).add(face.image)
     if not wanted:
-        if next(_faces(raw / table), None) is None:
+        if next(_faces(files.path(table)), None) is None:
             raise FerflowError(f"{raw / table} has no lines: fetch it again.")
         return ""
     found: Counter[str] = Counter()
-    for name in names:
-        place = f"/{source_name(name)}"
+    for source in files.sources:
+        place = f"/{source}"
         for image in wanted.get(place.rpartition("/")[2], ()):
-            if place.endswith(f"/{image}") and not is_by_product(name):
-                found["/".join(name.split("/")[: -1 - image.count("/")])] += 1
+            if place.endswith(f"/{image}") and set_aside(source) is None:
+                found[source.removesuffix(image)] += 1
     if not found:
         raise FerflowError(
             f"{raw} has none of the images that {table} lists first (e.g. {shown(min(wanted))}): unpack "

@@ -25,6 +25,7 @@ from ferflow.data.formats.csv_files import (
     named_csv_file,
     only_csv_file,
 )
+from ferflow.data.formats.listed_files import ListedFiles
 from ferflow.data.formats.listing import shown, shown_some
 from ferflow.data.formats.rows import MalformedRowError
 from ferflow.data.formats.usages import OFFICIAL_USAGES, parse_usage
@@ -46,7 +47,7 @@ def recognises(raw: Path, _layout: LayoutParams) -> bool:
 
 
 def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
-    """Yield every row of the table, in its order.
+    """Yield every row of the table, in its order, and then every other file as left out.
 
     Args:
         raw: The unpacked data set. Of several tables, the one that declares usages is read.
@@ -77,6 +78,7 @@ def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
             )
         except MalformedRowError as malformed:
             yield Reject(source, malformed.reason, malformed.remedy)
+    yield from ListedFiles(raw).not_named(file.name, ())
 
 
 def _has(file: CsvFile, *words: str) -> bool:

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ferflow.data.formats import RawSample, Reject, class_folders
-from ferflow.data.formats.listing import is_by_product, list_files
 from ferflow.data.formats.usages import OFFICIAL_USAGES
 from ferflow.errors import FerflowError
 from ferflow.params import LayoutParams
@@ -23,11 +22,9 @@ from ferflow.params import LayoutParams
 def recognises(raw: Path, layout: LayoutParams) -> bool:
     """Return whether most files in the folders of classes carry an official usage in their names."""
     with contextlib.suppress(FerflowError):
-        place = class_folders.places(layout.label_names)
         official = [
             _official_usage(name.rpartition("/")[2]) is not None
-            for name in list_files(raw).files
-            if place(name).label_name is not None and not is_by_product(name)
+            for name in class_folders.members(raw, layout)
         ]
         return 2 * sum(official) > len(official)
     return False

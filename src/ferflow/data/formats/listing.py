@@ -11,13 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from PIL import Image
+
+from ferflow.data.by_products import is_by_product
 from ferflow.data.formats import Reject
 from ferflow.errors import FerflowError
-
-#: Files and folders that operating systems leave behind, in lower case.
-_BY_PRODUCTS: Final = frozenset({"__macosx", ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"})
-#: What macOS puts beside a file on a disk that is not its own.
-_BY_PRODUCT_PREFIX: Final = "._"
 
 _DRIVE: Final = re.compile("[A-Za-z]:")
 _MOST_CHARACTERS: Final = 60
@@ -75,11 +73,27 @@ def source_name(name: str) -> str:
     return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
-def is_by_product(name: str) -> bool:
-    """Return whether `name` is, or lies in, what an operating system left behind."""
-    return any(
-        part.lower() in _BY_PRODUCTS or part.startswith(_BY_PRODUCT_PREFIX) for part in name.split("/")
-    )
+def set_aside(name: str) -> str | None:
+    """Return why a file is no part of the data set wherever it lies, or None if it may be one."""
+    if is_by_product(name):
+        return "by-product of an operating system"
+    if "/." in name or name.startswith("."):
+        # The last part is the file itself: `happy/.1.png` lies in no hidden folder.
+        hidden_folder = any(part.startswith(".") for part in name.split("/")[:-1])
+        return "lies in a hidden folder" if hidden_folder else "is a hidden file"
+    return None
+
+
+def begins_as_image(path: Path) -> bool:
+    """Return whether a file's content, not its name, begins as an image's."""
+    try:
+        with Image.open(path):
+            return True
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return True
+    except Exception:
+        # Pillow's plug-ins raise whatever comes up on what they take for theirs.
+        return False
 
 
 def left_out(source: str, reason: str) -> Reject:

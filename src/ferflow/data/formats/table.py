@@ -16,47 +16,33 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ferflow.data.formats import RawSample, Reject
-from ferflow.data.formats.csv_files import (
-    CsvFile,
-    csv_files,
-    named_csv_file,
-    only_csv_file,
-)
-from ferflow.data.formats.listing import find_file, inside, shown, shown_some
+from ferflow.data.formats.csv_files import CsvFile, csv_files
+from ferflow.data.formats.listed_files import ListedFiles
+from ferflow.data.formats.listing import find_file, inside, left_out, shown
+from ferflow.data.formats.mentions import Mention, Mentions
 from ferflow.data.formats.rows import MalformedRowError
+from ferflow.data.formats.table_columns import (
+    Columns,
+    find_columns,
+    find_table,
+    seems_to_list_images,
+    usual_path_column,
+)
 from ferflow.data.formats.usages import USAGE_WORDS, parse_usage
 from ferflow.errors import FerflowError
 from ferflow.params import LayoutParams
 
-#: What such columns are usually called, in lower case, with `_` between words.
-_USUAL_NAMES: Final = {
-    "path": (
-        "path",
-        "file",
-        "file_name",
-        "filename",
-        "file_path",
-        "filepath",
-        "image",
-        "image_file",
-        "image_name",
-        "image_path",
-        "img",
-        "img_name",
-        "img_path",
-        "pth",
-    ),
-    "label": ("label", "labels", "label_name", "emotion", "expression", "class", "class_name", "category"),
-    "split": ("split", "usage", "set", "subset", "partition"),
-}
 #: A table whose first images are not there lists something else, e.g. predictions.
 _ROWS_TO_RECOGNISE: Final = 20
+_MISSING: Final = "its image is missing"
 
 
-class _Columns(NamedTuple):
-    path: int
-    label: int
-    split: int | None
+class _Table(NamedTuple):
+    file: CsvFile
+    columns: Columns
+    files: ListedFiles
+    #: Where the table lies: relative to the raw folder.
+    folder: str
 
 
 def recognises(raw: Path, _layout: LayoutParams) -> bool:
@@ -67,7 +53,10 @@ def recognises(raw: Path, _layout: LayoutParams) -> bool:
 
 
 def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
-    """Yield every row of the table, in its order.
+    """Yield every row of the table, in its order, then every other file that no row names.
+
+    A row that repeats an earlier one is left out. Where rows disagree about an image, none of them is a
+    sample: the table is read twice, so that the first of them is none either.
 
     Args:
         raw: The unpacked data set.
@@ -75,48 +64,78 @@ def read(raw: Path, layout: LayoutParams) -> Iterator[RawSample | Reject]:
             guessed from usual names.
 
     Raises:
-        FerflowError: There is no such table, it is not clear which one or which column is meant, or
-            the table is damaged.
+        FerflowError: There is no such table, it is not clear which one or which column is meant, the
+            table is damaged, or not one of its images is there.
     """
-    file = named_csv_file(raw, layout.file) if layout.file else _only_table(raw, layout)
-    columns = _columns(file, layout)
-    listed: set[str] = set()
-    for line, row in file.rows():
-        item = _item(raw, file, columns, line, row)
-        if isinstance(item, RawSample):
-            if item.source in listed:
-                item = Reject(
-                    f"{file.name}:{line}",
-                    "its image is listed before",
-                    f"keep one of the rows of {shown(item.source)}",
-                )
-            else:
-                listed.add(item.source)
-        yield item
+    table = _open(raw, layout)
+    mentions = _mentions(table, layout)
+    for line, row in table.file.rows():
+        source = f"{table.file.name}:{line}"
+        item = _mention(table, line, row)
+        if isinstance(item, Reject):
+            yield item
+        elif (contradiction := mentions.contradictions.get(item.source)) is not None:
+            yield Reject(source, contradiction, f"keep the row of {shown(item.source)} that is right")
+        elif mentions.first[item.source].line != line:
+            yield left_out(source, "repeats an earlier row")
+        else:
+            yield RawSample(item.source, item.label_name, item.usage, table.files.path(item.source))
+    yield from table.files.not_named(table.file.name, mentions.first)
 
 
-def _item(
-    raw: Path, file: CsvFile, columns: _Columns, line: int, row: list[str] | None
-) -> RawSample | Reject:
-    source = f"{file.name}:{line}"
+def named_images(raw: Path, layout: LayoutParams) -> tuple[str, int]:
+    """Return the name of the table that `read` reads, and how many files below `raw` it names.
+
+    Raises:
+        FerflowError: As in `read`.
+    """
+    table = _open(raw, layout)
+    return table.file.name, len(_mentions(table, layout).first)
+
+
+def _open(raw: Path, layout: LayoutParams) -> _Table:
+    file = find_table(raw, layout)
+    folder = file.path.parent.relative_to(raw).as_posix()
+    return _Table(file, find_columns(file, layout), ListedFiles(raw), folder)
+
+
+def _mentions(table: _Table, layout: LayoutParams) -> Mentions:
+    mentions = Mentions(layout.label_names)
+    missing = None
+    for line, row in table.file.rows():
+        item = _mention(table, line, row)
+        if isinstance(item, Mention):
+            mentions.add(item)
+        elif item.reason == _MISSING:
+            missing = missing or item.source
+    if missing is not None and not mentions.first:
+        raise FerflowError(
+            f"{table.file.path} lists images (e.g. {shown(missing)}), but not one of them is there: give the "
+            "folder or the archive that holds the table and its images as `source`, or correct its paths."
+        )
+    return mentions
+
+
+def _mention(table: _Table, line: int, row: list[str] | None) -> Mention | Reject:
+    source = f"{table.file.name}:{line}"
+    columns = table.columns
     try:
-        fields = file.complete(row)
-        places = _places(raw, file, fields[columns.path])
+        fields = table.file.complete(row)
+        places = _places(table.folder, fields[columns.path])
         usage = None if columns.split is None else _usage(fields[columns.split])
     except MalformedRowError as malformed:
         return Reject(source, malformed.reason, malformed.remedy)
     for place in places:
-        if (path := find_file(raw, place)) is not None:
+        if (found := table.files.find(place)) is not None:
             label_name = unicodedata.normalize("NFC", fields[columns.label].strip())
-            return RawSample(unicodedata.normalize("NFC", place), label_name, usage, path)
-    return Reject(places[0], "its image is missing", f"put the image there, or remove {source}")
+            return Mention(found, line, label_name, usage)
+    return Reject(places[0], _MISSING, f"put the image there, or remove {source}")
 
 
-def _places(raw: Path, file: CsvFile, field: str) -> list[str]:
+def _places(folder: str, field: str) -> list[str]:
     """Return where in the raw folder a path may lead to, the likeliest first."""
     if not field.strip():
         raise MalformedRowError("no path", "give the path of its image, or remove the row")
-    folder = file.path.parent.relative_to(raw).as_posix()
     places = [place for base in (folder, "") if (place := inside(base, field)) is not None]
     if not places:
         raise MalformedRowError(
@@ -135,65 +154,14 @@ def _usage(field: str) -> str | None:
     return usage
 
 
-def _only_table(raw: Path, layout: LayoutParams) -> CsvFile:
-    if layout.columns is None:
-        fitting = [file for file in csv_files(raw) if _usual(file, "path") and _usual(file, "label")]
-        return only_csv_file(raw, fitting, "path and label (or the like, see layout.columns)")
-    needed = [name for name in (layout.columns.path, layout.columns.label, layout.columns.split) if name]
-    fitting = [file for file in csv_files(raw) if set(needed) <= set(file.columns)]
-    return only_csv_file(raw, fitting, ", ".join(map(shown, needed)))
-
-
-def _columns(file: CsvFile, layout: LayoutParams) -> _Columns:
-    named = layout.columns
-    if named is None:
-        return _Columns(_guessed(file, "path"), _guessed(file, "label"), _guessed_split(file))
-    split = None if named.split is None else _named(file, named.split)
-    return _Columns(_named(file, named.path), _named(file, named.label), split)
-
-
-def _named(file: CsvFile, name: str) -> int:
-    if name not in file.columns:
-        raise FerflowError(
-            f"{file.path} has no column {shown(name)} (found: {shown_some(file.columns)}): correct "
-            "layout.columns in params.yaml."
-        )
-    return file.columns.index(name)
-
-
-def _guessed(file: CsvFile, kind: str) -> int:
-    usual = _usual(file, kind)
-    if len(usual) != 1:
-        found = usual or file.columns
-        raise FerflowError(
-            f"{file.path} has {'more than one' if usual else 'no'} column for the {kind} (found: "
-            f"{shown_some(found)}): name the columns in params.yaml (layout.format: table and "
-            "layout.columns)."
-        )
-    return file.columns.index(usual[0])
-
-
-def _guessed_split(file: CsvFile) -> int | None:
-    return _guessed(file, "split") if _usual(file, "split") else None
-
-
-def _usual(file: CsvFile, kind: str) -> list[str]:
-    """Return the columns that are called as columns of this kind usually are."""
-    return [
-        name
-        for name in file.columns
-        if name.lower().replace(" ", "_").replace("-", "_") in _USUAL_NAMES[kind]
-    ]
-
-
 def _lists_images(raw: Path, file: CsvFile) -> bool:
-    if len(_usual(file, "label")) == 0 or len(paths := _usual(file, "path")) == 0:
+    if not seems_to_list_images(file):
         return False
-    path = file.columns.index(paths[0])
+    path, folder = usual_path_column(file), file.path.parent.relative_to(raw).as_posix()
     with contextlib.suppress(FerflowError):
         for _, row in islice(file.rows(), _ROWS_TO_RECOGNISE):
             with contextlib.suppress(MalformedRowError):
-                places = _places(raw, file, file.complete(row)[path])
+                places = _places(folder, file.complete(row)[path])
                 if any(find_file(raw, place) is not None for place in places):
                     return True
     return False

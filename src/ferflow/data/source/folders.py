@@ -7,16 +7,15 @@ import os
 import stat
 import unicodedata
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
+from ferflow.data.by_products import is_by_product
 from ferflow.data.source.checks import CHUNK_BYTES, check_name, check_room
 from ferflow.errors import FerflowError
 from ferflow.files import sha256_of_file, sha256_of_json
 from ferflow.progress import progress
 
-#: What operating systems leave in folders that somebody has looked into.
-_BY_PRODUCTS: Final = {".ds_store", "thumbs.db", "desktop.ini", "__macosx"}
 _REMEDY: Final = "copy the folder with its links followed (`cp -rL`), and give the copy as the source."
 
 
@@ -36,7 +35,7 @@ def sha256_of_folder(folder: Path, source: str) -> str:
     """
     files = _files_in(folder, source)
     paths = progress(files.items(), description="checksum", unit="file", total=len(files))
-    return _sha256_of_tree({name: sha256_of_file(path) for name, path in paths if not _is_by_product(name)})
+    return _sha256_of_tree({name: sha256_of_file(path) for name, path in paths if not is_by_product(name)})
 
 
 def copy_folder(folder: Path, source: str, out: Path) -> str:
@@ -64,7 +63,7 @@ def copy_folder(folder: Path, source: str, out: Path) -> str:
         target = out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         checksums[name] = _copy_file(path, target)
-    return _sha256_of_tree({name: sha256 for name, sha256 in checksums.items() if not _is_by_product(name)})
+    return _sha256_of_tree({name: sha256 for name, sha256 in checksums.items() if not is_by_product(name)})
 
 
 def _files_in(folder: Path, source: str) -> dict[str, Path]:
@@ -112,11 +111,6 @@ def _sha256_of_tree(checksums: Mapping[str, str]) -> str:
     return sha256_of_json(
         sorted([unicodedata.normalize("NFC", name), sha256] for name, sha256 in checksums.items())
     )
-
-
-def _is_by_product(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return parts[-1].startswith("._") or any(part.lower() in _BY_PRODUCTS for part in parts)
 
 
 def _raise(error: OSError) -> None:
