@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ferflow.labels import EMOTIONS, LabelNames, parse_label
 from ferflow.params.base import Strict
@@ -79,11 +80,17 @@ class LayoutParams(Strict):
         return LabelNames(self.aliases, frozenset(self.drop))
 
 
+def _checksum(value: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", value):
+        raise ValueError(f"a SHA-256 has 64 lowercase hexadecimal digits (found {value!r})")
+    return value
+
+
 class DatasetParams(Strict):
     """Where a data set comes from, how it is read, and under which name its champion is registered."""
 
     source: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    sha256: Annotated[str, AfterValidator(_checksum)] | None
     licence: str | None
     layout: LayoutParams
     registered_model: Annotated[str, Field(min_length=1)]

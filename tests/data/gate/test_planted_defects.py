@@ -147,8 +147,7 @@ ROW_DEFECTS = {
     ),
     "at most 4 % of files could not be used": (
         "22 of 442 fail (4.98 %), e.g. raw/00.png (it is cut short), raw/01.png (it is cut short), "
-        "raw/02.png (it is cut short). The table of rejects has a remedy for each; fetch the data again if "
-        "they were cut short."
+        "raw/02.png (it is cut short). rejects.csv, beside samples.parquet, has a remedy for each of them."
     ),
 }
 
@@ -157,8 +156,9 @@ DEFECTS: dict[Callable[[Data], None], tuple[Severity, str, str]] = {
     no_disgust_in_val: (
         "error",
         "each emotion has at least 4 samples in each split",
-        "1 of 21 fail (4.76 %), e.g. disgust in val (0 samples). Add images of them, or check that none of "
-        "their folders is missing.",
+        "1 of 21 fail (4.76 %), e.g. disgust in val (0 samples). Add images of them (a folder may be missing), "
+        "hold more of them out where the splits are carved (split.val_fraction, split.test_fraction), or lower "
+        "validate.min_samples_per_label.",
     ),
     leaked_and_kept: (
         "error",

@@ -134,7 +134,7 @@ def content_checks(params: ValidateParams, image_size: int, rows: Mapping[str, i
             gxe.ExpectColumnValuesToBeNull(
                 column="reason", mostly=mostly_but("max_reject_fraction", "files")
             ),
-            "The table of rejects has a remedy for each; fetch the data again if they were cut short.",
+            "rejects.csv, beside samples.parquet, has a remedy for each of them.",
             limit="max_reject_fraction",
             found="{}",
         ),
@@ -149,7 +149,8 @@ def content_checks(params: ValidateParams, image_size: int, rows: Mapping[str, i
             "classes",
             f"each emotion has at least {limit['min_samples_per_label']:,g} samples in each split",
             gxe.ExpectColumnValuesToBeBetween(column="samples", min_value=limit["min_samples_per_label"]),
-            "Add images of them, or check that none of their folders is missing.",
+            "Add images of them (a folder may be missing), hold more of them out where the splits are carved "
+            "(split.val_fraction, split.test_fraction), or lower validate.min_samples_per_label.",
             limit="min_samples_per_label",
             found="{} samples",
         ),

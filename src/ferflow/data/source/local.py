@@ -64,6 +64,8 @@ def require(path: Path, shown: str) -> None:
         FerflowError: There is nothing, or a device or the like.
     """
     if not path.exists():
-        raise FerflowError(f"{shown} does not exist: correct the data set's `source` in params.yaml.")
+        raise FerflowError(
+            f"{shown} does not exist: correct the path (SOURCE=, or the data set's `source` in params.yaml)."
+        )
     if not path.is_file() and not path.is_dir():
         raise FerflowError(f"{shown} is neither a file nor a folder: correct `source` in params.yaml.")
