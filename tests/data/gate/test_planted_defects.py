@@ -156,9 +156,9 @@ DEFECTS: dict[Callable[[Data], None], tuple[Severity, str, str]] = {
     no_disgust_in_val: (
         "error",
         "each emotion has at least 4 samples in each split",
-        "1 of 21 fail (4.76 %), e.g. disgust in val (0 samples). Add images of them (a folder may be missing), "
-        "hold more of them out where the splits are carved (split.val_fraction, split.test_fraction), or lower "
-        "validate.min_samples_per_label.",
+        "1 of 21 fail (4.76 %), e.g. disgust in val (0 samples). Add images of them (a folder may be "
+        "missing), hold more of them out where the splits are carved (split.val_fraction, "
+        "split.test_fraction), or lower validate.min_samples_per_label.",
     ),
     leaked_and_kept: (
         "error",
