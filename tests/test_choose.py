@@ -90,6 +90,11 @@ def test_a_given_checksum_wins_over_the_content(monkeypatch: pytest.MonkeyPatch)
     assert content["datasets"]["mine"]["sha256"] == "a" * 64
 
 
+def test_a_file_address_is_a_local_source(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = run(monkeypatch, "mine", "--source", f"file://{project / 'faces.zip'}")
+    assert content["datasets"]["mine"]["sha256"] == hashlib.sha256(b"faces").hexdigest()
+
+
 @pytest.mark.usefixtures("project")
 def test_an_addresss_checksum_is_kept_until_the_address_changes(
     monkeypatch: pytest.MonkeyPatch,

@@ -76,7 +76,9 @@ def choose(text: str, name: str, budget: str | None, settings: dict[str, str | N
             )
         _refuse_unfit(entry["source"], Path("data") / name / "raw")
         if settings["sha256"] is None:
-            entry["sha256"] = _pin(entry["source"], before, entry["sha256"])
+            # The checksum of an address is known only after it was fetched.
+            kept = entry["sha256"] if entry["source"] == before else None
+            entry["sha256"] = local_sha256(entry["source"]) or kept
 
     return edit(text, change)
 
@@ -110,13 +112,6 @@ def _add(datasets: Any, name: str) -> None:
     if comments:
         datasets[name].ca.items["registered_model"] = [None, None, comments[2], None]
         comments[2] = None
-
-
-def _pin(source: str, before: str | None, sha256: str | None) -> str | None:
-    """Return the checksum of a local source; that of an address is known only after it was fetched."""
-    if "://" in source:
-        return sha256 if source == before else None
-    return local_sha256(source)
 
 
 def _layout(text: str) -> Any:
