@@ -97,7 +97,7 @@ def test_splits_decide_the_data_hash() -> None:
 def test_a_sample_without_a_split_is_not_used() -> None:
     assert data_sha256(SAMPLES, SPLITS[:3]) == data_sha256(SAMPLES[:3], SPLITS[:3])
     assert data_sha256(SAMPLES, SPLITS[:3]) != data_sha256(SAMPLES, SPLITS)
-    left_out = SPLITS.assign(split=["train", "train", "val", None])
+    left_out = SPLITS.assign(split=pd.Series(["train", "train", "val", None]))
     assert data_sha256(SAMPLES, left_out) == data_sha256(SAMPLES[:3], SPLITS[:3])
 
 
