@@ -81,6 +81,7 @@ def describe_training(
         "device": device.kind,
         "precision": device.precision,
         "machine": platform.machine(),
+        "backend": keras.backend.backend(),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         "data_sha256": data,
         "code_sha256": code,
