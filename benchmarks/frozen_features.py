@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ferflow.data.arrays import open_images
-from ferflow.data.splits import labelled_samples
+from ferflow.data.labelled import labelled_samples
 from ferflow.errors import FerflowError
 from ferflow.files import read_table
 from ferflow.labels import EMOTIONS

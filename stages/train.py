@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ferflow.data.arrays import open_images
-from ferflow.data.splits import labelled_samples
+from ferflow.data.labelled import labelled_samples
 from ferflow.files import read_table, write_csv, write_json
 from ferflow.labels import EMOTIONS
 from ferflow.params import load_params

@@ -49,7 +49,7 @@ class TrainingData:
 
 
 def select(labelled: pd.DataFrame, split: str) -> LabelledRows:
-    """Return the rows of one split of a table from `ferflow.data.splits.labelled_samples`."""
+    """Return the rows of one split of a table from `ferflow.data.labelled.labelled_samples`."""
     chosen = labelled[labelled["split"] == split]
     return LabelledRows(chosen["row"].to_numpy("int64"), chosen["class_index"].to_numpy("int32"))
 
