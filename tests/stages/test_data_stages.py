@@ -84,7 +84,7 @@ VALIDATE = (
 WIDE = {
     "max_reject_fraction: 0.01": "max_reject_fraction: 0.1",
     "min_samples: 100": "min_samples: 70",
-    "min_samples_per_label: 10": "min_samples_per_label: 1",
+    "min_samples_per_label: 5": "min_samples_per_label: 1",
 }
 
 
@@ -236,7 +236,7 @@ def test_the_gate_stops_bad_data_with_a_report_and_without_a_pass(split_project:
     lines = done.stderr.splitlines()
     assert [line.split(":")[0] for line in lines] == ["failed"] * 3 + ["error"]
     assert "1 of 71 fail (1.41 %), e.g. happy/broken.png (not an image)" in lines[0]
-    assert "21 of 21 fail" in lines[2]
+    assert "14 of 21 fail" in lines[2]
     assert "reports/validation/index.html" in lines[3]
     assert not (split_project.root / "validated.json").exists()
     folder = split_project.root / "reports/validation"
