@@ -115,8 +115,11 @@ def outputs(project: Path) -> dict[str, bytes]:
 
 
 def logged(project: Path) -> list[tuple[Any, ...]]:
-    """Every metric of an epoch that MLflow holds, of whatever run."""
-    query = "SELECT key, step, value FROM metrics WHERE key LIKE 'epoch/%' ORDER BY key, step"
+    """Every metric of an epoch in MLflow, of whatever run that is not deleted."""
+    query = (
+        "SELECT key, step, value FROM metrics JOIN runs USING (run_uuid) "
+        "WHERE lifecycle_stage = 'active' AND key LIKE 'epoch/%' ORDER BY key, step"
+    )
     with contextlib.closing(sqlite3.connect(project / "mlflow.db")) as store:
         metrics = store.execute(query).fetchall()
     assert len(metrics) == 5 * len(pd.read_csv(project / "history.csv"))
