@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
-import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -108,7 +107,7 @@ def with_features(
         rows.append(view)
     validation = np.arange(start, start + len(data.val.rows))
     parts = [(data.train.rows[positions], augment) for positions in visited]
-    dtype = np.dtype(ml_dtypes.bfloat16 if extractor.output.dtype == "bfloat16" else extractor.output.dtype)
+    dtype = np.dtype(tf.as_dtype(extractor.output.dtype).as_numpy_dtype)
     if not file.exists():
         shape = (start + len(validation), *extractor.output_shape[1:])
         _compute(extractor, data.images, [*parts, (data.val.rows, None)], file, shape, dtype, batch_size)
@@ -133,7 +132,7 @@ def _compute(
     step, done = 0, 0
     with atomic_file(file) as temporary:
         # The format knows no bfloat16, only its bits.
-        stored = np.dtype(np.uint16) if dtype == ml_dtypes.bfloat16 else dtype
+        stored = np.dtype(np.uint16) if dtype == tf.bfloat16.as_numpy_dtype else dtype
         features = np.lib.format.open_memmap(temporary, mode="w+", dtype=stored, shape=shape)
         for rows, augment in parts:
             for start in range(0, len(rows), _BATCHES_AT_ONCE * batch_size):
