@@ -23,6 +23,9 @@ from ferflow.training.devices import (
 )
 
 ROOT = Path(__file__).parents[2]
+tensorflow_only = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="another backend has its own devices, and uses one"
+)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,7 @@ def test_auto_is_what_the_cpu_is_fast_at(
     assert prepare("auto", 1) == Device("cpu", 1, expected)
 
 
+@tensorflow_only
 def test_gpus_compute_in_bfloat16_and_share_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     growing: list[str] = []
     monkeypatch.setattr(devices, "cpu_multiplies_bfloat16", lambda: False)
@@ -160,7 +164,7 @@ assert abs(loss - history[-1]["val_loss"]) < 1e-4, (loss, history)
 """
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends use one device")
+@tensorflow_only
 def test_several_devices_share_a_training() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SHARED],
