@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ferflow.data.arrays import open_images
-from ferflow.data.splits import labelled_samples
+from ferflow.data.labelled import labelled_samples
 from ferflow.files import read_json, read_table, write_json, write_parquet
 from ferflow.stage import heavy_imports, run
 

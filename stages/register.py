@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ferflow.data.arrays import open_images
-from ferflow.data.splits import labelled_samples
+from ferflow.data.labelled import labelled_samples
 from ferflow.errors import FerflowError
 from ferflow.files import read_table, write_json
 from ferflow.labels import EMOTIONS

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ferflow.data.splits import SPLITS, assign_splits
+from ferflow.data.labelled import SPLITS
+from ferflow.data.splits import assign_splits
 from ferflow.files import read_table, write_parquet
 from ferflow.params import load_params
 from ferflow.stage import run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ferflow.data.arrays import open_images
-from ferflow.data.splits import labelled_samples
+from ferflow.data.labelled import labelled_samples
 from ferflow.files import read_table, write_csv, write_json
 from ferflow.labels import EMOTIONS
 from ferflow.params import load_params
@@ -23,6 +23,12 @@ def main() -> None:
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
     parser.add_argument("--out", type=Path, required=True, help="folder of the trained model to write")
     parser.add_argument("--history", type=Path, required=True, help="table of epochs to write (.csv)")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        help="folder for the state of this model's unfinished training",
+    )
     arguments = parser.parse_args()
 
     params = load_params()
@@ -40,9 +46,10 @@ def main() -> None:
         from ferflow.tracking.runs import live_run
         from ferflow.tracking.store import connect_or_warn
         from ferflow.training import fingerprint
+        from ferflow.training.checkpoint import Checkpoint
         from ferflow.training.devices import prepare
-        from ferflow.training.fit import TrainingData, train
-        from ferflow.training.pipeline import select
+        from ferflow.training.fit import train
+        from ferflow.training.pipeline import TrainingData, select
 
         device = prepare(params.training.precision, params.seed)
 
@@ -69,6 +76,7 @@ def main() -> None:
         labelled[["sample_id", "label", "split"]],
         training["data_sha256"],
     )
+    checkpoint = Checkpoint(arguments.checkpoint, training["fingerprint"])
     with live_run(connect_or_warn(f"ferflow-{params.dataset}"), training, data) as log_epoch:
         history = train(
             model,
@@ -77,11 +85,13 @@ def main() -> None:
             device=device,
             seed=params.seed,
             listeners=[log_epoch],
+            checkpoint=checkpoint,
         )
 
     save_model(model, arguments.out / "model.keras")
     write_json(arguments.out / "training.json", training)
     write_csv(arguments.history, pd.DataFrame(history), float_format="%.9g")
+    checkpoint.discard()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pydantic import ValidationError
 
 from ferflow.errors import FerflowError
 from ferflow.models import architectures, check_options
-from ferflow.params import LayoutParams, Limit, Params, load_params
+from ferflow.params import AugmentParams, LayoutParams, Limit, Params, Recipe, load_params
+from ferflow.params.optimization import LossParams, OptimizerParams, ScheduleParams
 
 ROOT = Path(__file__).parents[1]
 VALID = """\
@@ -237,6 +239,118 @@ def test_a_value_of_a_wrong_type_or_outside_its_range_is_named(
     message = complaint(tmp_path, changed(old, new))
     assert f"{key}: " in message
     assert "(found " in message
+
+
+def with_recipe(folder: Path, *lines: str) -> Recipe:
+    """Return the recipe of the model with the lines added to what both its budgets share."""
+    added = "".join(f"\n      {line}" for line in lines)
+    return load(folder, changed("options: {dropout: 0.25}", f"options: {{dropout: 0.25}}{added}")).recipe(
+        "tiny"
+    )
+
+
+def test_what_a_recipe_does_not_name_changes_nothing(tmp_path: Path) -> None:
+    recipe = with_recipe(tmp_path)
+    phase = recipe.phases["all"]
+    assert recipe.optimizer == OptimizerParams(name="adam")
+    assert recipe.optimizer.weight_decay is recipe.optimizer.clip_norm is recipe.ema_momentum is None
+    assert recipe.schedule_of(phase) == ScheduleParams(name="constant")
+    assert recipe.loss == LossParams(name="crossentropy", label_smoothing=0.0)
+    assert (recipe.class_weights, recipe.sampling) == ("none", "natural")
+    assert recipe.augment_of(phase) == AugmentParams(rotation=20.0, zoom=0.2)
+
+
+def test_a_bare_name_is_the_same_as_one_without_options(tmp_path: Path) -> None:
+    bare = with_recipe(tmp_path, "schedule: one_cycle", "loss: focal")
+    full = with_recipe(tmp_path, "schedule: {name: one_cycle}", "loss: {name: focal}")
+    assert bare == full
+
+
+def test_a_phase_has_its_own_choices_or_those_of_the_recipe(tmp_path: Path) -> None:
+    text = changed(
+        "all: {trainable: all, epochs: 1, learning_rate: 1e-4}",
+        "first: {trainable: all, epochs: 1, learning_rate: 1e-4}\n"
+        "        last: {trainable: all, epochs: 1, learning_rate: 1e-4, optimizer: muon,"
+        " schedule: {name: cosine, warmup: 0.1}, augment: false}",
+    )
+    recipe = load(tmp_path, text).recipe("tiny")
+    first, last = recipe.phases.values()
+    assert (recipe.optimizer_of(first).name, recipe.optimizer_of(last).name) == ("adam", "muon")
+    assert (recipe.schedule_of(first).name, recipe.schedule_of(last).warmup) == ("constant", 0.1)
+    assert (recipe.augment_of(first), recipe.augment_of(last)) == (recipe.augment, AugmentParams())
+
+
+PLATEAU = "reduce_lr_on_plateau: {factor: 0.5, patience: 2}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (["schedule: cosin"], "schedule.name"),
+        (["schedule: {name: cosine, warm_up: 0.1}"], "schedule.warm_up: unknown key; did you mean 'warmup'?"),
+        (["schedule: {name: cosine, warmup: 1.0}"], "schedule.warmup"),
+        (["schedule: {name: cosine, start: 0.1}"], "schedule.start says nothing without schedule.warmup"),
+        (
+            ["schedule: {name: constant, end: 0.1}"],
+            "schedule.end says nothing about 'constant'; it belongs to cosine and one_cycle",
+        ),
+        (["schedule: cosine", PLATEAU], "phases.all: the schedule 'cosine' and reduce_lr_on_plateau both"),
+        (["loss: {gamma: 2.0}"], "loss.gamma says nothing about 'crossentropy'; it belongs to focal"),
+        (["loss: {name: focal, gamma: 0}"], "loss.gamma"),
+        (["loss: {label_smoothing: 1.0}"], "loss.label_smoothing"),
+        (["class_weights: balanced", "sampling: balanced"], "both balanced would favour rare classes twice"),
+        (["class_weights: {angry: 2.0}"], "class_weights"),
+        (["sampling: even"], "sampling"),
+        (["ema_momentum: 1.0"], "ema_momentum"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused(tmp_path: Path, lines: list[str], problem: str) -> None:
+    with pytest.raises(FerflowError, match=re.escape(problem)) as error:
+        with_recipe(tmp_path, *lines)
+    assert "models.tiny (quick budget): " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "problem"),
+    [
+        ("adamm", "optimizer.name"),
+        (
+            "{name: adam, momentum: 0.9}",
+            "optimizer.momentum says nothing about 'adam'; it belongs to sgd and",
+        ),
+        ("{name: rmsprop, nesterov: true}", "optimizer.nesterov says nothing about 'rmsprop'"),
+        ("{name: sgd, nesterov: true}", "optimizer.nesterov needs optimizer.momentum"),
+        ("{name: sgd, momentum: 1.0}", "optimizer.momentum"),
+        ("{name: sgd, weight_decay: -0.1}", "optimizer.weight_decay"),
+        ("{name: sgd, clip_norm: 0}", "optimizer.clip_norm"),
+        ("{name: sgd, clipnorm: 1}", "optimizer.clipnorm: unknown key; did you mean 'clip_norm'?"),
+    ],
+)
+def test_an_optimizer_that_makes_no_sense_is_refused(tmp_path: Path, optimizer: str, problem: str) -> None:
+    assert problem in complaint(tmp_path, changed("optimizer: adam", f"optimizer: {optimizer}"))
+
+
+@pytest.mark.parametrize(
+    ("augment", "problem"),
+    [
+        ("{brightnes: 0.1}", "augment.brightnes: unknown key; did you mean 'brightness'?"),
+        ("{brightness: 1.0}", "augment.brightness"),
+        ("{contrast: -0.1}", "augment.contrast"),
+        ("{noise: 5}", "augment.noise"),
+        ("{mixup: -1}", "augment.mixup"),
+        ("{mix_probability: 0.5}", "augment.mix_probability says nothing without augment.mixup"),
+        ("{mixup: 0.2, mix_probability: 0}", "augment.mix_probability"),
+        ("{occlusion: 0.5}", "augment.occlusion"),
+        ("{occlusion: {min_area: 0.1}}", "augment.occlusion.probability: this key is missing"),
+        (
+            "{occlusion: {probability: 1, min_area: 0.5, max_area: 0.2}}",
+            "augment.occlusion: min_area (0.5) is above max_area (0.2)",
+        ),
+        ("{occlusion: {probability: 0.5, max_area: 1.5}}", "augment.occlusion.max_area"),
+    ],
+)
+def test_an_augmentation_that_makes_no_sense_is_refused(tmp_path: Path, augment: str, problem: str) -> None:
+    assert problem in complaint(tmp_path, changed("augment: {rotation: 20.0}", f"augment: {augment}"))
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ferflow.data.duplicates import find_duplicates
-from ferflow.data.splits import (
-    CONTRADICTORY,
-    COPY_OF_TEST,
-    COPY_OF_VAL,
-    REDUNDANT,
-    SPLITS,
-    assign_splits,
-    labelled_samples,
-)
+from ferflow.data.labelled import SPLITS, labelled_samples
+from ferflow.data.splits import CONTRADICTORY, COPY_OF_TEST, COPY_OF_VAL, REDUNDANT, assign_splits
 from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS, label_index
 

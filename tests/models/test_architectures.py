@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import functools
+import json
 import subprocess
 import sys
-import urllib.error
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -15,89 +16,217 @@ import pytest
 from ferflow import models
 from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS
-from ferflow.models import backbone, inference
+from ferflow.models.inference import trainable_parameters
 from ferflow.models.layers import BASE
 from ferflow.models.saving import load_model, save_model
-from ferflow.params import Budget, load_params
+from ferflow.params import load_params
+from ferflow.training import phases
 from ferflow.training.acceleration import accelerate
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
-BUDGETS: tuple[Budget, Budget] = ("quick", "full")
-ENTRIES = [(name, budget) for name in PARAMS.models for budget in BUDGETS]
 IMAGE_SHAPE = (48, 48, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, *IMAGE_SHAPE), dtype=np.uint8)
 LABELS = np.arange(8, dtype=np.int32) % len(EMOTIONS)
 
-# All parameters, and those that training can change: the rest is moving statistics.
-PARAMETERS = {
-    "cnn4": (4_478_727, 4_474_759),
-    "cnn2_small": (1_626_055, 1_626_055),
-    "resnet50_two_phase": (25_693_063, 25_639_943),
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of `models:`; its parameters are all, and those that are no moving statistics."""
+
+    architecture: str
+    options: dict[str, Any]
+    input_size: int = 48  # of the test: pooled networks have their parameters at any size
+    parameters: tuple[int, int] | None = None
+    # What trains in a phase: of the whole model, and of its base.
+    phases: dict[Literal["head"] | int, tuple[int, int]] = field(default_factory=dict)
+
+
+def backbone(network: str, **entry: Any) -> Entry:
+    options = {"network": network, "weights": None} | entry.pop("options")
+    return Entry("backbone", options, **entry)
+
+
+KNOWN = {
+    "cnn4": Entry("cnn4", {"dropout": 0.25}, parameters=(4_478_727, 4_474_759)),
+    "cnn6_l2": Entry(
+        "cnn6_l2",
+        {"dropout": 0.25, "head_dropout": 0.5, "l2": 0.01},
+        parameters=(22_813_703, 22_812_039),
+    ),
+    "cnn2_small": Entry("cnn2_small", {"dropout": 0.5}, 64, parameters=(1_626_055, 1_626_055)),
+    "resnet50_two_phase": backbone(
+        "ResNet50",
+        options={"pooling": "avg", "head": [1024]},
+        parameters=(25_693_063, 25_639_943),
+        phases={"head": (2_105_351, 0), 4: (3_160_071, 1_054_720)},
+    ),
+    "resnet50_full": backbone(
+        "ResNet50", options={"pooling": "avg", "head": [1024]}, parameters=(25_693_063, 25_639_943)
+    ),
+    "resnet50v2_mlp": backbone(
+        "ResNet50V2",
+        options={
+            "base_batch_norm": True,
+            "pooling": "avg",
+            "head": [512, 256, 128],
+            "head_dropout": 0.1,
+        },
+        parameters=(24_787_207, 24_737_671),
+        phases={"head": (1_218_311, 0)},
+    ),
+    # Flattened, one place of 512 channels is left of 48 pixels; of the source's 224 pixels, 49 are.
+    "vgg16_last3": backbone(
+        "VGG16",
+        options={"pooling": "flatten"},
+        parameters=(14_718_279, 14_718_279),
+        phases={"head": (3_591, 0), 3: (4_723_207, 4_719_616)},
+    ),
+    "vgg16_full": backbone(
+        "VGG16", options={"pooling": "avg", "head": [1024]}, parameters=(15_247_175, 15_247_175)
+    ),
+    "inceptionv3_full": backbone(
+        "InceptionV3",
+        input_size=75,
+        options={"pooling": "avg", "head": [1024]},
+        parameters=(23_908_135, 23_873_703),
+    ),
+    "inceptionv3_dropout": backbone(
+        "InceptionV3",
+        input_size=75,
+        options={"pooling": "avg", "feature_dropout": 0.5, "head": [1024]},
+        parameters=(23_908_135, 23_873_703),
+    ),
+    "compact_residual": Entry(
+        "residual", {"attention": "se", "dropout": 0.2}, 40, parameters=(2_732_879, 2_728_591)
+    ),
+    "attention_residual": Entry(
+        "residual", {"attention": "both", "dropout": 0.2}, 40, parameters=(2_733_369, 2_729_081)
+    ),
 }
 
 
+def added_by_the_user(name: str) -> Entry:
+    recipe = PARAMS.recipe(name, "quick")
+    options = {key: None if key.startswith("weights") else value for key, value in recipe.options.items()}
+    return Entry(PARAMS.models[name].architecture, options, recipe.input_size)
+
+
+ENTRIES = KNOWN | {name: added_by_the_user(name) for name in PARAMS.models if name not in KNOWN}
+every_entry = pytest.mark.parametrize("name", ENTRIES)
+
+
 @functools.cache
-def built(name: str, budget: Budget) -> keras.Model:
-    recipe = PARAMS.recipe(name, budget)
-    options: dict[str, Any] = dict(recipe.options)
-    if "weights" in options:
-        options["weights"] = None
+def _built(architecture: str, input_size: int, options: str) -> keras.Model:
     keras.utils.set_random_seed(7)
     return models.build(
-        PARAMS.models[name].architecture,
-        IMAGE_SHAPE,
-        len(EMOTIONS),
-        input_size=recipe.input_size,
-        options=options,
+        architecture, IMAGE_SHAPE, len(EMOTIONS), input_size=input_size, options=json.loads(options)
     )
 
 
-def predicted(model: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    probabilities: npt.NDArray[np.float32] = keras.ops.convert_to_numpy(model(images, training=False))
+def built(name: str) -> keras.Model:
+    entry = ENTRIES[name]
+    return _built(entry.architecture, entry.input_size, json.dumps(entry.options))
+
+
+def predict(model: keras.Model) -> npt.NDArray[np.float32]:
+    probabilities: npt.NDArray[np.float32] = keras.ops.convert_to_numpy(model(IMAGES, training=False))
     return probabilities
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_parameter_counts_are_those_of_the_source(name: str, budget: Budget) -> None:
-    model = built(name, budget)
-    assert (model.count_params(), inference.trainable_parameters(model)) == PARAMETERS[name]
+@functools.cache
+def predicted(name: str) -> npt.NDArray[np.float32]:
+    return predict(built(name))
 
 
-@pytest.mark.parametrize(("name", "budget"), ENTRIES)
-def test_raw_images_give_probabilities(name: str, budget: Budget) -> None:
-    model = built(name, budget)
+@every_entry
+def test_parameter_counts_are_those_of_the_source(name: str) -> None:
+    model = built(name)
+    if expected := ENTRIES[name].parameters:
+        assert (model.count_params(), trainable_parameters(model)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "trainable"), [(name, phase) for name, entry in KNOWN.items() for phase in entry.phases]
+)
+def test_phases_train_the_parameters_that_the_source_trains(
+    name: str, trainable: Literal["head"] | int
+) -> None:
+    model = built(name)
+    try:
+        phases.set_trainable(model, trainable, "phase")
+        counts = tuple(trainable_parameters(part) for part in (model, model.get_layer(BASE)))
+    finally:
+        phases.set_trainable(model, "all", "phase")
+    assert counts == KNOWN[name].phases[trainable]
+
+
+@every_entry
+def test_raw_images_give_probabilities(name: str) -> None:
+    model = built(name)
     assert (model.input.dtype, model.input.shape) == ("uint8", (None, *IMAGE_SHAPE))
     assert model.output.shape == (None, len(EMOTIONS))
-    probabilities = predicted(model, IMAGES[:2])
-    assert probabilities.shape == (2, len(EMOTIONS)) and probabilities.dtype == np.float32
+    probabilities = predicted(name)
+    assert probabilities.shape == (len(IMAGES), len(EMOTIONS)) and probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
     assert not np.array_equal(probabilities[0], probabilities[1]), "the image has no influence"
 
 
-@pytest.mark.parametrize("name", PARAMS.models)
-def test_steps_on_a_batch_lower_its_loss(name: str) -> None:
-    model = accelerate(built(name, "quick"), "float32")
+@every_entry
+def test_a_step_on_a_batch_lowers_its_loss(name: str) -> None:
+    model = accelerate(built(name), "float32")
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0  # its noise would hide the effect of a small step
-    # Eager: compiling the graph of a deep network takes longer than its three steps.
+    # Eager: compiling the graph of a deep network takes longer than its two steps.
     model.compile(keras.optimizers.SGD(1e-3), "sparse_categorical_crossentropy", run_eagerly=True)
-    losses = [float(model.train_on_batch(IMAGES, LABELS)) for _ in range(3)]
-    assert losses[2] < losses[1] < losses[0]
+    before, after = (float(model.train_on_batch(IMAGES, LABELS)) for _ in range(2))
+    assert after < before
 
 
-@pytest.mark.parametrize("name", PARAMS.models)
+@every_entry
 def test_a_saved_model_predicts_the_same(name: str, tmp_path: Path) -> None:
-    model = built(name, "quick")
-    save_model(model, tmp_path / "model.keras")
-    loaded = load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(predicted(loaded, IMAGES), predicted(model, IMAGES))
+    save_model(built(name), tmp_path / "model.keras")
+    np.testing.assert_array_equal(predict(load_model(tmp_path / "model.keras")), predicted(name))
+
+
+@pytest.mark.parametrize("name", [name for name in PARAMS.models if name in KNOWN])
+def test_the_entries_here_are_those_of_params(name: str) -> None:
+    for budget in ("quick", "full"):
+        recipe = PARAMS.recipe(name, budget)
+        assert PARAMS.models[name].architecture == KNOWN[name].architecture
+        # The quick budget may use other weights and other sizes, never another network.
+        assert {**recipe.options, "weights": None} == {**KNOWN[name].options, "weights": None}
+
+
+def test_the_sources_flattened_vgg16_has_a_weight_for_each_place() -> None:
+    model = models.build(
+        "backbone", IMAGE_SHAPE, len(EMOTIONS), input_size=224, options=KNOWN["vgg16_last3"].options
+    )
+    assert model.count_params() == 14_890_311
+    assert model.get_layer(BASE).count_params() == 14_714_688
+
+
+def test_equal_seeds_give_equal_weights() -> None:
+    first, second = (
+        _built.__wrapped__("residual", 40, json.dumps({"attention": "both"})).get_weights() for _ in range(2)
+    )
+    for ours, theirs in zip(first, second, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_l2_penalty_is_on_the_second_block_only() -> None:
+    def penalised(l2: float) -> list[int]:
+        model = models.build("cnn6_l2", (16, 16, 1), 7, input_size=16, options={"l2": l2})
+        return [
+            layer.filters for layer in model.layers if getattr(layer, "kernel_regularizer", None) is not None
+        ]
+
+    assert (penalised(0.01), penalised(0.0)) == ([128, 256], [])
 
 
 def test_architectures_are_the_modules_that_build() -> None:
-    assert {"backbone", "cnn2_small", "cnn4"} <= set(models.architectures())
-    assert not {"layers", "saving", "inference"} & set(models.architectures())
+    assert {"backbone", "cnn2_small", "cnn4", "cnn6_l2", "residual"} <= set(models.architectures())
+    assert not {"attention", "layers", "pretrained", "saving", "inference"} & set(models.architectures())
 
 
 @pytest.mark.parametrize("name", ["cnn9", "layers", "saving"])
@@ -111,7 +240,7 @@ def test_an_unknown_architecture_is_named_with_the_known_ones(name: str) -> None
     [
         ("cnn4", "droput", "dropout"),
         ("cnn4", "input_size", "dropout"),
-        ("backbone", "units", "network, weights, pooling, head, dropout"),
+        ("backbone", "units", "network, weights, weights_sha256, .*head, head_dropout"),
     ],
 )
 def test_an_unknown_option_is_named_with_the_known_ones(architecture: str, option: str, known: str) -> None:
@@ -127,125 +256,13 @@ def test_options_are_checked_without_loading_a_framework() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("network", ["ResNet51", "resnet50", "Model"])
-def test_an_unknown_network_is_an_error(network: str) -> None:
-    with pytest.raises(FerflowError, match=f"keras.applications has no network '{network}'"):
-        backbone.build(IMAGE_SHAPE, 7, input_size=48, network=network)
-
-
-def test_an_input_that_is_too_small_for_the_network_is_an_error() -> None:
-    with pytest.raises(FerflowError, match=r"InceptionV3 at 74 pixels, .*75") as raised:
-        backbone.build(IMAGE_SHAPE, 7, input_size=74, network="InceptionV3")
-    assert "\n" not in str(raised.value)
-
-
-def test_weights_that_do_not_exist_are_an_error(tmp_path: Path) -> None:
-    missing = tmp_path / "weights.h5"
-    with pytest.raises(FerflowError, match=f"weights '{missing}' is neither a file, nor imagenet, nor null"):
-        backbone.build(IMAGE_SHAPE, 7, input_size=48, network="MobileNet", weights=str(missing))
-
-
-def test_other_failures_of_a_network_are_not_disguised(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(**_: Any) -> None:
-        raise RuntimeError("a defect")
-
-    monkeypatch.setattr(keras.applications, "MobileNet", broken)
-    monkeypatch.setattr(broken, "__module__", "keras.applications.mobilenet")
-    with pytest.raises(RuntimeError, match="a defect"):
-        backbone.build(IMAGE_SHAPE, 7, input_size=48, network="MobileNet")
-
-
-@pytest.mark.parametrize(
-    ("network", "module"),
-    [
-        ("ResNet50", "resnet50"),  # caffe: BGR, means subtracted
-        ("VGG16", "vgg16"),
-        ("InceptionV3", "inception_v3"),  # tf: -1 to 1
-        ("MobileNet", "mobilenet"),
-        ("DenseNet121", "densenet"),  # torch: means and deviations
-        ("EfficientNetV2B0", "efficientnet_v2"),  # none: it is a layer of the network
-        ("ConvNeXtTiny", "convnext"),
-    ],
-)
-def test_gray_preprocessing_is_that_of_the_network(
-    network: str, module: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def small_base(*_: Any) -> keras.Model:
-        return keras.Sequential([keras.Input((48, 48, 3)), keras.layers.Conv2D(1, 3)], name=BASE)
-
-    # What the base is made of does not matter to what comes before it.
-    monkeypatch.setattr(backbone, "_construct", small_base)
-    model = backbone.build(IMAGE_SHAPE, 7, input_size=48, network=network)
-    preprocessing = keras.Model(model.input, model.get_layer("rescale").output)
-
-    colour = np.repeat(IMAGES, 3, axis=-1).astype("float32")
-    expected = getattr(keras.applications, module).preprocess_input(colour)
-    actual = keras.ops.convert_to_numpy(preprocessing(IMAGES))
-    assert actual.dtype == np.float32
-    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=2e-5)
-
-
-@pytest.mark.parametrize(("pooling", "expected"), [("avg", 1.5), ("max", 3.0)])
-def test_pooling_dropout_and_head_are_the_options(
-    pooling: str, expected: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def identity(*_: Any) -> keras.Model:
-        inputs = keras.Input((2, 2, 3))
-        return keras.Model(inputs, keras.layers.Activation("linear")(inputs), name=BASE)
-
-    monkeypatch.setattr(backbone, "_construct", identity)
-    model = backbone.build(
-        (2, 2, 1),
-        7,
-        input_size=2,
-        network="EfficientNetV2B0",
-        pooling=pooling,
-        head=[5, 4],
-        dropout=0.25,
-    )
-    pooled = keras.Model(model.input, model.get_layer("pool").output)
-    images = np.array([0, 1, 2, 3], dtype=np.uint8).reshape(1, 2, 2, 1)
-    np.testing.assert_array_equal(pooled(images), [[expected] * 3])
-    dense = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-    assert (dense, rates) == ([5, 4, 7], [0.25] * 3)
-
-
-def test_imagenet_weights_without_a_connection_are_one_line_with_a_remedy(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def offline(*_: Any) -> None:
-        raise urllib.error.URLError("no route to host")
-
-    # The very place where Keras turns this into a bare Exception.
-    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", offline)
-    # Nothing may be in the cache of whoever runs this.
-    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
-    with pytest.raises(FerflowError, match="MobileNet's ImageNet weights are not in ") as raised:
-        backbone.build(IMAGE_SHAPE, 7, input_size=128, network="MobileNet", weights="imagenet")
-    message = str(raised.value)
-    assert "URL fetch failure" in message and "use null" in message and "\n" not in message
-
-
 def test_resizing_does_not_switch_to_training() -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, *IMAGE_SHAPE), dtype=np.uint8)
     model = models.build("cnn4", IMAGE_SHAPE, 7, input_size=40, options={})
     statistics = model.get_weights()
-    called = np.asarray(model(images))
+    called = keras.ops.convert_to_numpy(model(images))
     np.testing.assert_allclose(called, model.predict_on_batch(images), atol=1e-6)
     for before, after in zip(statistics, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
-    assert not np.allclose(called, np.asarray(model(images, training=True)), atol=1e-3)
-
-
-def test_unknown_pooling_is_one_line() -> None:
-    with pytest.raises(FerflowError, match="pooling 'sum' is not one of avg, max"):
-        backbone.build(IMAGE_SHAPE, 7, input_size=32, pooling="sum")
-
-
-def test_weights_that_are_no_weights_are_one_line(tmp_path: Path) -> None:
-    garbage = tmp_path / "garbage.weights.h5"
-    garbage.write_bytes(b"not weights")
-    with pytest.raises(FerflowError, match="garbage") as raised:
-        backbone.build(IMAGE_SHAPE, 7, input_size=32, network="MobileNet", weights=str(garbage))
-    assert "\n" not in str(raised.value)
+    trained = keras.ops.convert_to_numpy(model(images, training=True))
+    assert not np.allclose(called, trained, atol=1e-3)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from ferflow.params import AugmentParams
+from ferflow.params.training import OcclusionParams
 from ferflow.training.augment import make_augmentation
 
 Array = npt.NDArray[Any]
@@ -18,6 +19,10 @@ PHOTOGRAPHS = np.random.default_rng(0).integers(0, 256, (COUNT, HEIGHT, WIDTH, 1
 # With which a transform can be read from rounded gray levels: of its matrix, and in pixels.
 PRECISION, PIXELS = 0.03, 0.15
 EVERYTHING = AugmentParams(rotation=25.0, shift=0.2, shear=20.0, zoom=0.2, horizontal_flip=True)
+APPEARANCE = AugmentParams(
+    brightness=0.2, contrast=0.3, noise=0.05, occlusion=OcclusionParams(probability=0.5, max_area=0.3)
+)
+GRAY = np.full((COUNT, HEIGHT, WIDTH, 1), 100, dtype=np.uint8)
 
 
 def augmented(params: AugmentParams, images: Array, seed: int = 11, step: int = 5) -> Array:
@@ -56,8 +61,9 @@ def assert_spread(values: Array, bound: float, tolerance: float) -> None:
     assert abs(values.mean()) < 0.35 * bound
 
 
-def test_nothing_asked_for_is_no_function() -> None:
-    assert make_augmentation(AugmentParams(), 0) is None
+@pytest.mark.parametrize("params", [AugmentParams(), AugmentParams(mixup=0.2, cutmix=1.0)])
+def test_nothing_asked_for_is_no_function(params: AugmentParams) -> None:
+    assert make_augmentation(params, 0) is None
 
 
 def test_flip_mirrors_half_of_the_images_exactly() -> None:
@@ -153,7 +159,94 @@ def test_each_image_of_a_batch_is_changed_in_its_own_way() -> None:
     assert len(np.unique(augmented(EVERYTHING, images), axis=0)) == COUNT
 
 
+@pytest.mark.parametrize("params", [EVERYTHING, APPEARANCE], ids=["geometry", "appearance"])
 @pytest.mark.parametrize("shape", [(1, 48, 48, 1), (5, 20, 31, 1), (3, 16, 16, 3)])
-def test_shape_and_type_are_kept(shape: tuple[int, ...]) -> None:
-    result = augmented(EVERYTHING, np.zeros(shape, dtype=np.uint8))
+def test_shape_and_type_are_kept(params: AugmentParams, shape: tuple[int, ...]) -> None:
+    result = augmented(params, np.zeros(shape, dtype=np.uint8))
     assert result.shape == shape and result.dtype == np.uint8
+
+
+def test_brightness_moves_all_pixels_of_an_image_alike() -> None:
+    difference = augmented(AugmentParams(brightness=0.2), GRAY).astype(int) - 100
+    assert (np.ptp(difference, axis=(1, 2, 3)) == 0).all()
+    assert_spread(difference[:, 0, 0, 0], 0.2 * 255, 0.5)
+
+
+def test_brightness_stops_at_black_and_at_white() -> None:
+    images = np.broadcast_to(np.array([[5], [250]], np.uint8)[..., None], (COUNT, 2, 4, 1))
+    lit = augmented(AugmentParams(brightness=0.9), images)
+    assert set(lit.min(axis=(1, 2, 3)).tolist()) >= {0}, "nothing has become black"
+    assert set(lit.max(axis=(1, 2, 3)).tolist()) >= {255}, "nothing has become white"
+    assert (lit[:, 0] <= lit[:, 1]).all(), "a gray level has run over"
+
+
+def test_contrast_scales_about_the_mean_of_the_image() -> None:
+    images = np.full((COUNT, 4, 4, 1), 60, dtype=np.uint8)
+    images[:, 2:] = 180
+    low, high = (augmented(AugmentParams(contrast=0.4), images)[:, row, 0, 0].astype(int) for row in (0, 3))
+    np.testing.assert_allclose(low + high, 240, atol=1)
+    assert_spread((high - low) / 120 - 1, 0.4, 0.01)
+
+
+def test_noise_has_its_standard_deviation_in_every_image() -> None:
+    difference = augmented(AugmentParams(noise=0.04), GRAY).astype(float) - 100
+    np.testing.assert_allclose(difference.std(axis=(1, 2, 3)), 0.04 * 255, rtol=0.1)
+    assert abs(difference.mean()) < 0.2
+    assert len(np.unique(difference, axis=0)) == COUNT
+
+
+def test_occlusion_hides_a_rectangle_of_the_stated_area() -> None:
+    params = AugmentParams(occlusion=OcclusionParams(probability=1.0, min_area=0.1, max_area=0.3))
+    gradient = np.broadcast_to(np.arange(WIDTH, dtype=np.uint8)[None, :, None], (COUNT, HEIGHT, WIDTH, 1))
+    occluded = augmented(params, gradient)
+    areas, aspects, levels = [], [], []
+    for image, original in zip(occluded[..., 0], gradient[..., 0], strict=True):
+        rows, columns = np.nonzero(image != original)
+        box = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        assert (box == box[0, 0]).all(), "it is no rectangle of one gray level"
+        areas.append(box.size / image.size)
+        aspects.append((box.shape[0] / HEIGHT) / (box.shape[1] / WIDTH))
+        levels.append(box[0, 0])
+    cut = 1.5 / HEIGHT  # an edge may cut a row of pixels
+    assert 0.1 - cut < min(areas) < 0.14 and 0.26 < max(areas) < 0.3 + cut
+    assert np.mean(areas) == pytest.approx(0.2, abs=0.02)
+    assert min(aspects) < 0.5 and max(aspects) > 2.0
+    assert min(levels) < 60 and max(levels) > 200
+
+
+def test_occlusion_hits_the_stated_share_of_images() -> None:
+    images = np.repeat(GRAY, 4, axis=0)
+    occluded = augmented(AugmentParams(occlusion=OcclusionParams(probability=0.25)), images)
+    hit = (occluded != 100).any(axis=(1, 2, 3)).mean()
+    assert hit == pytest.approx(0.25, abs=0.08)
+
+
+def test_occlusion_comes_to_every_side() -> None:
+    params = AugmentParams(occlusion=OcclusionParams(probability=1.0, min_area=0.2, max_area=0.2))
+    hidden = np.mean([augmented(params, GRAY, step=step) != 100 for step in range(8)], axis=(0, 1))[..., 0]
+    for edge in (hidden[0], hidden[-1], hidden[:, 0], hidden[:, -1]):
+        assert edge.max() > 0
+    np.testing.assert_allclose(hidden, hidden[::-1, ::-1], atol=0.12)
+
+
+def test_one_change_does_not_disturb_another() -> None:
+    alone = augmented(AugmentParams(brightness=0.2), GRAY)
+    turned = augmented(AugmentParams(brightness=0.2, rotation=30.0, horizontal_flip=True), GRAY)
+    np.testing.assert_array_equal(alone, turned)
+
+
+def test_changes_of_one_step_are_independent() -> None:
+    matrices, _ = recovered(AugmentParams(rotation=30.0))
+    angles = np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
+    stripes = np.broadcast_to(np.array([60, 180], np.uint8)[:, None, None], (COUNT, 2, 4, 1))
+    contrasts = np.ptp(augmented(AugmentParams(contrast=0.4), stripes), axis=(1, 2, 3))
+    levels = augmented(AugmentParams(brightness=0.3), GRAY)[:, 0, 0, 0]
+    for one, other in ((angles, contrasts), (angles, levels), (contrasts, levels)):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 0.4
+
+
+@pytest.mark.parametrize(("seed", "step"), [(11, 6), (12, 5)])
+def test_another_seed_or_step_gives_another_appearance(seed: int, step: int) -> None:
+    first = augmented(APPEARANCE, PHOTOGRAPHS)
+    np.testing.assert_array_equal(first, augmented(APPEARANCE, PHOTOGRAPHS))
+    assert (first != augmented(APPEARANCE, PHOTOGRAPHS, seed=seed, step=step)).any(axis=(1, 2, 3)).all()

@@ -11,10 +11,12 @@ from ferflow.errors import FerflowError
 from ferflow.models.layers import BASE, classifier, image_input
 from ferflow.params import Recipe
 from ferflow.training import fit
-from ferflow.training.callbacks import HISTORY_COLUMNS, Epoch
+from ferflow.training.callbacks import HISTORY_COLUMNS, AverageWeights, Epoch
 from ferflow.training.devices import Device, prepare
-from ferflow.training.fit import TrainingData, train
-from ferflow.training.pipeline import LabelledRows, training_batches
+from ferflow.training.fit import train
+from ferflow.training.losses import ClassificationLoss
+from ferflow.training.optimizers import make_optimizer
+from ferflow.training.pipeline import LabelledRows, TrainingData, training_batches
 
 CPU = Device("cpu", 1, "float32")
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 1), dtype=np.uint8)
@@ -42,8 +44,8 @@ def a_recipe(**changes: Any) -> Recipe:
     return Recipe.model_validate(values | changes)
 
 
-def a_phase(trainable: str | int, epochs: int, learning_rate: float) -> dict[str, Any]:
-    return {"trainable": trainable, "epochs": epochs, "learning_rate": learning_rate}
+def a_phase(trainable: str | int, epochs: int, learning_rate: float, **own: Any) -> dict[str, Any]:
+    return {"trainable": trainable, "epochs": epochs, "learning_rate": learning_rate, **own}
 
 
 def linear_model() -> keras.Model:
@@ -73,13 +75,30 @@ def weights_of(model: keras.Model) -> dict[str, npt.NDArray[np.float32]]:
     return {weight.path: weight.numpy() for weight in model.weights}
 
 
-def test_the_same_seed_gives_the_same_model_bit_for_bit() -> None:
-    recipe = a_recipe(
-        optimizer="adam",
-        augment={"rotation": 20.0, "horizontal_flip": True},
-        samples_per_epoch=40,
-        phases={"all": a_phase("all", 2, 0.01)},
-    )
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adam", "augment": {"rotation": 20.0, "horizontal_flip": True}},
+        {
+            "optimizer": {"name": "muon", "clip_norm": 1.0},
+            "schedule": "one_cycle",
+            "loss": {"name": "focal", "label_smoothing": 0.1},
+            "sampling": "balanced",
+            "ema_momentum": 0.5,
+            "augment": {
+                "zoom": 0.2,
+                "brightness": 0.1,
+                "noise": 0.05,
+                "occlusion": {"probability": 0.5},
+                "mixup": 0.4,
+                "cutmix": 1.0,
+            },
+        },
+    ],
+    ids=["plain", "everything"],
+)
+def test_the_same_seed_gives_the_same_model_bit_for_bit(changes: dict[str, Any]) -> None:
+    recipe = a_recipe(samples_per_epoch=40, phases={"all": a_phase("all", 2, 0.01)}, **changes)
 
     def run(seed: int, precision: Any) -> tuple[list[Epoch], dict[str, npt.NDArray[np.float32]]]:
         device = prepare(precision, seed)
@@ -200,16 +219,116 @@ def test_a_phase_that_does_not_fit_the_model_is_named() -> None:
         train(linear_model(), a_recipe(phases={"frozen": a_phase("head", 1, 0.1)}), DATA, device=CPU, seed=1)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
-def test_every_optimizer_gets_its_rate(optimizer: str) -> None:
-    built = fit._optimizer(optimizer, 0.0125)
-    assert (
-        type(built)
-        is {
-            "adam": keras.optimizers.Adam,
-            "adamw": keras.optimizers.AdamW,
-            "sgd": keras.optimizers.SGD,
-            "rmsprop": keras.optimizers.RMSprop,
-        }[optimizer]
+def test_averaged_weights_are_validated_and_kept() -> None:
+    def trained(epochs: int, **changes: Any) -> tuple[list[Epoch], keras.Model]:
+        model = linear_model()
+        # One step an epoch, so that the model after n epochs has the weights after n steps.
+        recipe = a_recipe(batch_size=48, phases={"all": a_phase("all", epochs, 0.5)}, **changes)
+        return train(model, recipe, DATA, device=CPU, seed=1), model
+
+    weights = [weights_of(trained(steps)[1]) for steps in (1, 2, 3)]
+    history, model = trained(3, ema_momentum=0.8)
+    for path, value in weights_of(model).items():
+        average = weights[0][path]
+        for later in weights[1:]:
+            average = 0.8 * average + 0.2 * later[path]
+        np.testing.assert_allclose(value, average, rtol=1e-5, atol=1e-7)
+        assert not np.allclose(value, weights[2][path], atol=1e-4)
+    assert loss_of(model, DATA) == pytest.approx(history[-1]["val_loss"], rel=1e-5)
+    # It went on from the weights and not from their average.
+    assert history[-1]["loss"] == pytest.approx(trained(3)[0][-1]["loss"], rel=1e-6)
+
+
+@pytest.mark.parametrize(("epochs", "run"), [(9, 3), (2, 2)], ids=["stopped", "ended"])
+def test_early_stopping_goes_back_to_the_best_average(epochs: int, run: int) -> None:
+    model = linear_model()
+    recipe = a_recipe(
+        phases={"all": a_phase("all", epochs, 0.01)},
+        early_stopping={"monitor": "val_loss", "patience": 2},
+        ema_momentum=0.5,
     )
-    assert float(built.learning_rate) == pytest.approx(0.0125)
+    history = train(model, recipe, MISLEADING, device=CPU, seed=1)
+    assert len(history) == run and history[0]["val_loss"] < history[1]["val_loss"]
+    assert loss_of(model, MISLEADING) == pytest.approx(history[0]["val_loss"], rel=1e-5)
+
+
+def test_a_training_that_something_else_stops_ends_with_the_averages_too() -> None:
+    model = linear_model()
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, _: setattr(model, "stop_training", epoch == 1)
+    )
+    model.compile(keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9), ClassificationLoss())
+    model.fit(
+        IMAGES,
+        LABELS,
+        epochs=5,
+        validation_data=(IMAGES, LABELS),
+        callbacks=[stop, AverageWeights(), heard := keras.callbacks.History()],
+        verbose=0,
+    )
+    assert len(heard.epoch) == 2
+    assert loss_of(model, TrainingData(IMAGES, TRAIN, LabelledRows(np.arange(64), LABELS))) == pytest.approx(
+        heard.history["val_loss"][-1], rel=1e-5
+    )
+
+
+def test_statistics_of_batch_normalisation_are_not_averaged_again() -> None:
+    statistics = []
+    for momentum in (None, 0.9):
+        model = two_part_model()
+        train(model, a_recipe(ema_momentum=momentum), DATA, device=CPU, seed=1)
+        statistics.append({p: value for p, value in weights_of(model).items() if "/moving_" in p})
+    for path, value in statistics[0].items():
+        np.testing.assert_array_equal(statistics[1][path], value)
+
+
+def test_a_phase_may_have_its_own_optimizer_schedule_and_plain_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[str, Any, Any]] = []
+
+    def watched_optimizer(params: Any, rate: Any, variables: Any, **options: Any) -> Any:
+        made.append((params.name, len(variables), None))
+        return make_optimizer(params, rate, variables, **options)
+
+    def watched_batches(*arguments: Any, **options: Any) -> Any:
+        made[-1] = (*made[-1][:2], (options["augment"] is not None, options["mix"] is not None))
+        return training_batches(*arguments, **options)
+
+    monkeypatch.setattr(fit, "make_optimizer", watched_optimizer)
+    monkeypatch.setattr(fit, "training_batches", watched_batches)
+    recipe = a_recipe(
+        schedule={"name": "cosine", "end": 0.5},
+        augment={"rotation": 10.0, "mixup": 0.2},
+        phases={
+            "as_the_recipe": a_phase("all", 2, 0.01),
+            "its_own": a_phase("head", 2, 0.02, optimizer="rmsprop", schedule="constant", augment=False),
+        },
+    )
+    history = train(two_part_model(), recipe, DATA, device=CPU, seed=1)
+    assert made == [("sgd", 6, (True, True)), ("rmsprop", 2, (False, False))]
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.01, 0.0075, 0.02, 0.02])
+
+
+def test_mixed_labels_train_and_plain_labels_validate() -> None:
+    model = linear_model()
+    recipe = a_recipe(augment={"mixup": 1.0, "cutmix": 1.0}, loss={"name": "focal", "gamma": 1.0})
+    history = train(model, recipe, DATA, device=CPU, seed=1)
+    probabilities = np.asarray(model(IMAGES[VAL.rows], training=False))
+    expected = ClassificationLoss(gamma=1.0)(VAL.labels, probabilities)
+    assert history[-1]["val_loss"] == pytest.approx(float(expected), rel=1e-4)
+    hits = (probabilities.argmax(axis=1) == VAL.labels).mean()
+    assert history[-1]["val_accuracy"] == pytest.approx(hits)
+    # A share of a label is a hit for that share.
+    assert history[-1]["accuracy"] * 96 % 1 > 1e-3
+
+
+def test_balanced_weights_and_balanced_sampling_raise_the_rare_class() -> None:
+    rare = TrainingData(IMAGES, LabelledRows(np.arange(48), np.repeat([0, 1], [44, 4]).astype("int32")), VAL)
+    shares = []
+    for changes in ({}, {"class_weights": "balanced"}, {"sampling": "balanced"}):
+        model = linear_model()
+        recipe = a_recipe(phases={"all": a_phase("all", 4, 0.02)}, **changes)
+        train(model, recipe, rare, device=CPU, seed=1)
+        shares.append(np.asarray(model(IMAGES, training=False)).mean(axis=0)[1])
+    assert min(shares[1:]) > 1.5 * shares[0]

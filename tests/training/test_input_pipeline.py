@@ -12,6 +12,7 @@ import pytest
 from ferflow.data.arrays import open_images
 from ferflow.params import AugmentParams
 from ferflow.training.augment import make_augmentation
+from ferflow.training.mixing import make_mixing
 from ferflow.training.pipeline import (
     LabelledRows,
     select,
@@ -86,10 +87,10 @@ def test_labels_belong_to_their_images_after_augmentation() -> None:
         np.testing.assert_array_equal(labels, images[:, 0, 0, 0].astype(int) * 3 % 7)
 
 
-@pytest.mark.parametrize("samples_per_epoch", [None, 12])
+@pytest.mark.parametrize(("samples_per_epoch", "balanced"), [(None, False), (12, False), (12, True)])
 @pytest.mark.parametrize("first_epoch", [1, 3])
 def test_a_stream_from_a_later_epoch_is_the_tail_of_the_whole(
-    first_epoch: int, samples_per_epoch: int | None
+    first_epoch: int, samples_per_epoch: int | None, balanced: bool
 ) -> None:
     def stream(start: int) -> Any:
         return training_batches(
@@ -98,7 +99,9 @@ def test_a_stream_from_a_later_epoch_is_the_tail_of_the_whole(
             batch_size=5,
             seed=1,
             samples_per_epoch=samples_per_epoch,
-            augment=make_augmentation(AugmentParams(rotation=20.0, zoom=0.2, horizontal_flip=True), 1),
+            balanced=balanced,
+            augment=make_augmentation(AugmentParams(rotation=20.0, noise=0.1, horizontal_flip=True), 1),
+            mix=make_mixing(AugmentParams(mixup=0.5), 7, 1) if balanced else None,
             first_epoch=start,
         )
 
@@ -122,6 +125,21 @@ def test_an_epoch_may_be_a_random_part_of_the_split() -> None:
     epochs = [rows_of(batches[:3]), rows_of(batches[3:])]
     assert all(len(set(epoch)) == 12 for epoch in epochs)
     assert set(epochs[0]) != set(epochs[1])
+
+
+def test_an_epoch_may_draw_every_class_equally_often() -> None:
+    common = LabelledRows(ROWS, np.where(ROWS < 103, 2, 5).astype("int32"))
+    batches = first(training_batches(IMAGES, common, batch_size=5, seed=1, balanced=True), 5)
+    labels = np.concatenate([labels for _, labels in batches])
+    assert sorted(np.bincount(labels)[[2, 5]]) == [11, 12]
+    np.testing.assert_array_equal(labels, np.where(np.array(rows_of(batches)) < 103, 2, 5))
+
+
+def test_mixed_batches_have_labels_that_are_shares() -> None:
+    mix = make_mixing(AugmentParams(mixup=1.0), 7, 1)
+    for images, labels in first(training_batches(IMAGES, SPLIT, batch_size=5, seed=1, mix=mix), 5):
+        assert labels.dtype == np.float32 and labels.shape == (len(images), 7)
+        np.testing.assert_allclose(labels.sum(axis=1), 1.0, atol=1e-6)
 
 
 def test_the_seed_decides_the_order() -> None:

@@ -1,25 +1,29 @@
 """Any network of `keras.applications` with a pooled head: transfer learning by name.
 
-With ResNet50, average pooling and a dense layer of 1024 it is the model of "Facial Expression Recognition
-using ResNet50" (25,693,063 parameters; its source reports 61.58 % on its validation folder).
+The models of four source projects, by network and options; all have seven classes:
+
+| entry | network | options | parameters |
+|---|---|---|---|
+| resnet50_two_phase | ResNet50 | head [1024] | 25,693,063 |
+| resnet50v2_mlp | ResNet50V2 | base_batch_norm, head [512, 256, 128], head_dropout 0.1 | 24,787,207 |
+| vgg16_last3 | VGG16 | pooling flatten | 14,890,311 at 224 pixels, 14,714,688 of them the base |
+| inceptionv3_dropout | InceptionV3 | feature_dropout 0.5, head [1024] | 23,908,135 |
 """
 
 from __future__ import annotations
 
 import importlib
-import os
-from pathlib import Path
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
 from ferflow.errors import FerflowError
-from ferflow.models.layers import BASE, classifier, image_input
-
-_POOLINGS: Final = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
+from ferflow.models.layers import classifier, image_input, pool
+from ferflow.models.pretrained import load_base
 
 
 def build(
@@ -29,37 +33,45 @@ def build(
     input_size: int,
     network: str = "ResNet50",
     weights: str | None = None,
+    weights_sha256: str | None = None,
+    base_batch_norm: bool = False,
     pooling: str = "avg",
-    head: list[int] | None = None,
-    dropout: float = 0.0,
+    feature_dropout: float = 0.0,
+    head: Sequence[int] = (),
+    head_dropout: float = 0.0,
 ) -> keras.Model:
-    """Build a pooled network with a head of dense layers.
+    """Build a network with a head: batch normalisation, pooling, dropout, dense layers, softmax.
 
     Args:
         image_shape: (H, W, 1) of the raw uint8 images; gray is repeated to three channels.
         num_classes: Number of classes.
         input_size: Pixels to which images are resized.
         network: A model of `keras.applications`, e.g. `"ResNet50"` or `"EfficientNetV2B0"`.
-        weights: `"imagenet"`, the path of a weights file, or None for random weights.
-        pooling: How the last feature map becomes a vector: `"avg"` or `"max"`.
+        weights: `"imagenet"` (fetched once into Keras's cache), the path of a weights file from the root of
+            the project, or None for random weights.
+        weights_sha256: Checksum of that file. Without it, another content trains no model anew.
+        base_batch_norm: Whether the base's last feature map is normalised before it is pooled.
+        pooling: How the last feature map becomes a vector: `"avg"`, `"max"` or `"flatten"`.
+        feature_dropout: Share of the pooled vector that is dropped, in [0, 1).
         head: Units of the dense ReLU layers before the classifier; none by default.
-        dropout: Share of activations dropped after the pooling and each dense layer, in [0, 1).
+        head_dropout: Share of activations dropped after each dense layer, in [0, 1).
 
     Raises:
-        FerflowError: There is no such network, the input is too small for it, or its weights cannot
-            be had.
+        FerflowError: There is no such network or pooling, the input is too small for the network, or its
+            weights cannot be had.
     """
-    if pooling not in _POOLINGS:
-        raise FerflowError(f"params.yaml: pooling '{pooling}' is not one of {', '.join(_POOLINGS)}.")
     constructor, module = _find(network)
-    base = _construct(constructor, network, input_size, weights)
+    base = load_base(
+        constructor, network, input_size=input_size, weights=weights, weights_sha256=weights_sha256
+    )
     scale, offset = _gray_preprocessing(module)
     inputs, x = image_input(image_shape, input_size=input_size, channels=3, scale=scale, offset=offset)
     x = base(x)
-    x = _POOLINGS[pooling](name="pool")(x)
-    x = _dropped(x, dropout)
-    for units in head or []:
-        x = _dropped(layers.Dense(units, activation="relu")(x), dropout)
+    if base_batch_norm:
+        x = layers.BatchNormalization()(x)
+    x = _dropped(pool(x, pooling), feature_dropout)
+    for units in head:
+        x = _dropped(layers.Dense(units, activation="relu")(x), head_dropout)
     return keras.Model(inputs, classifier(x, num_classes), name=network.lower())
 
 
@@ -68,39 +80,11 @@ def _dropped(x: Any, dropout: float) -> Any:
 
 
 def _find(network: str) -> tuple[Any, ModuleType]:
-    """Return a network's constructor and the public module that holds its `preprocess_input`."""
+    """Return a network's constructor and the module that holds its `preprocess_input`."""
     constructor = getattr(keras.applications, network, None)
     if isinstance(constructor, type) or not callable(constructor):
         raise FerflowError(f"params.yaml: keras.applications has no network '{network}'.")
     return constructor, importlib.import_module(constructor.__module__)
-
-
-def _construct(constructor: Any, network: str, input_size: int, weights: str | None) -> Any:
-    if weights not in (None, "imagenet") and not Path(weights).is_file():
-        raise FerflowError(
-            f"params.yaml: weights '{weights}' is neither a file, nor imagenet, nor null (random weights)."
-        )
-    try:
-        return constructor(
-            include_top=False, weights=weights, input_shape=(input_size, input_size, 3), name=BASE
-        )
-    except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise FerflowError(f"{network} at {input_size} pixels, weights {weights}: {reason}") from None
-    except Exception as error:
-        # Keras raises a bare Exception when its download fails.
-        if "URL fetch failure" not in str(error):
-            raise
-        raise FerflowError(
-            f"{network}'s ImageNet weights are not in {_weights_cache()} and cannot be fetched: connect "
-            "once, put the file there by hand, give a path as `weights`, or use null. "
-            f"({str(error).splitlines()[0]})"
-        ) from None
-
-
-def _weights_cache() -> Path:
-    """Return the folder in which Keras keeps the weights that it has fetched."""
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
 
 
 def _gray_preprocessing(module: ModuleType) -> tuple[list[float], list[float]]:
@@ -108,6 +92,7 @@ def _gray_preprocessing(module: ModuleType) -> tuple[list[float], list[float]]:
 
     Every preprocessing of `keras.applications` is, on a gray image, affine in each channel (scaling,
     mean subtraction, and a channel order that does not matter there), so two gray levels give it away.
+    Networks that preprocess in layers of their own (EfficientNet, ConvNeXt, MobileNetV3) have none here.
     """
     black, white = (
         np.asarray(module.preprocess_input(np.full((1, 1, 1, 3), level, "float32"))) for level in (0.0, 255.0)

@@ -10,8 +10,16 @@ from typing import Any, Final
 
 import keras
 
+from ferflow.errors import FerflowError
+
 #: The layer that holds a pretrained network: phases find "the base" of a model by this name.
 BASE: Final = "base"
+
+_POOLINGS: Final = {
+    "avg": keras.layers.GlobalAveragePooling2D,
+    "max": keras.layers.GlobalMaxPooling2D,
+    "flatten": keras.layers.Flatten,
+}
 
 
 def image_input(
@@ -19,6 +27,7 @@ def image_input(
     *,
     input_size: int,
     channels: int = 1,
+    field: float = 1.0,
     scale: float | Sequence[float] = 1 / 255,
     offset: float | Sequence[float] = 0.0,
 ) -> tuple[Any, Any]:
@@ -28,16 +37,35 @@ def image_input(
         image_shape: (H, W, 1) of the raw uint8 images.
         input_size: Height and width of the result in pixels; other images are resized (bilinear).
         channels: 1, or 3 to repeat the gray channel as networks for colour images expect.
+        field: Side of the central square that is seen, as a share of the image's side. What lies outside
+            comes into sight where an augmentation shifts or turns the image.
         scale: Factor of the gray levels 0 to 255, one for all channels or one for each.
         offset: What is added after scaling, one for all channels or one for each.
     """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
-    x = keras.layers.Concatenate(name="gray_to_rgb")([inputs] * 3) if channels == 3 else inputs
+    margins = [round(side * (1 - field) / 2) for side in image_shape[:2]]
+    x = keras.layers.Cropping2D(margins, name="field")(inputs) if any(margins) else inputs
+    x = keras.layers.Concatenate(name="gray_to_rgb")([x] * 3) if channels == 3 else x
     x = keras.layers.Rescaling(scale, offset, dtype="float32", name="rescale")(x)
-    if image_shape[:2] != (input_size, input_size):
+    if x.shape[1:3] != (input_size, input_size):
         # Not the Resizing layer: it defaults to training=True and hands that on to the layers after it.
         x = keras.ops.image.resize(x, (input_size, input_size), interpolation="bilinear")
     return inputs, x
+
+
+def pool(x: Any, pooling: str) -> Any:
+    """Return a vector for each feature map.
+
+    Args:
+        x: Feature map (N, H, W, C).
+        pooling: `"avg"` or `"max"` of each channel over all places, or `"flatten"`, which keeps them all.
+
+    Raises:
+        FerflowError: There is no such pooling.
+    """
+    if pooling not in _POOLINGS:
+        raise FerflowError(f"params.yaml: pooling '{pooling}' is not one of {', '.join(_POOLINGS)}.")
+    return _POOLINGS[pooling](name="pool")(x)
 
 
 def classifier(x: Any, num_classes: int) -> Any:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ferflow.params.base import Fraction, PositiveFloat, PositiveInt, Strict
+from ferflow.params.optimization import (
+    AnyLoss,
+    AnyOptimizer,
+    AnySchedule,
+    LossParams,
+    OptimizerParams,
+    ScheduleParams,
+)
 
 Option = bool | int | float | str | list[int] | None
+Share = Annotated[float, Field(gt=0, le=1)]
+Alpha = Annotated[float, Field(ge=0, le=10)]
 
 
 class TrainingParams(Strict):
@@ -17,22 +27,91 @@ class TrainingParams(Strict):
     precision: Literal["auto", "float32", "mixed_bfloat16"]
 
 
+class OcclusionParams(Strict):
+    """Random erasing: a rectangle of one random gray level hides a part of the face.
+
+    Attributes:
+        probability: Share of the images that are hit.
+        min_area: Least share of an image that is hidden.
+        max_area: Greatest share of an image that is hidden.
+    """
+
+    probability: Share
+    min_area: Share = 0.02
+    max_area: Share = 0.2
+
+    @model_validator(mode="after")
+    def _areas_in_order(self) -> OcclusionParams:
+        if self.min_area > self.max_area:
+            raise ValueError(
+                f"augment.occlusion: min_area ({self.min_area}) is above max_area ({self.max_area})"
+            )
+        return self
+
+
 class AugmentParams(Strict):
-    """Random geometric changes of training batches; the defaults change nothing."""
+    """Random changes of training batches, each up to its value either way; the defaults change nothing.
+
+    Attributes:
+        rotation: Degrees about the middle.
+        shift: Share of the height and of the width.
+        shear: Degrees.
+        zoom: Share by which each axis is scaled.
+        horizontal_flip: Mirror every second image.
+        brightness: Share of the range from black to white that is added.
+        contrast: Share by which the distance to the image's mean gray level is scaled.
+        noise: Standard deviation of Gaussian noise, as a share of the range from black to white.
+        occlusion: Hide a rectangle; None never does.
+        mixup: Alpha of the Beta distribution by which an image is blended with another one; 0 never does.
+        cutmix: Alpha of the Beta distribution of the area pasted from another image; 0 never does.
+        mix_probability: Share of the images that are mixed; with both, half of them in each way.
+    """
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     shift: Fraction = 0.0
     shear: Annotated[float, Field(ge=0, le=45)] = 0.0
     zoom: Fraction = 0.0
     horizontal_flip: bool = False
+    brightness: Fraction = 0.0
+    contrast: Fraction = 0.0
+    noise: Fraction = 0.0
+    occlusion: OcclusionParams | None = None
+    mixup: Alpha = 0.0
+    cutmix: Alpha = 0.0
+    mix_probability: Share = 1.0
+
+    @model_validator(mode="after")
+    def _something_is_mixed(self) -> AugmentParams:
+        if "mix_probability" in self.model_fields_set and not (self.mixup or self.cutmix):
+            raise ValueError("augment.mix_probability says nothing without augment.mixup or augment.cutmix")
+        return self
+
+
+NO_AUGMENTATION: Final = AugmentParams()
 
 
 class PhaseParams(Strict):
-    """One phase of training: which layers train, for how long, how fast."""
+    """One phase of training: which layers train, for how long, how fast.
+
+    Attributes:
+        trainable: "all", "head" (everything but the base), or how many of the base's last layers train.
+        epochs: At most; early stopping may end a phase before.
+        learning_rate: Of a schedule, the greatest.
+        optimizer: None for the recipe's. Every phase starts one without a memory of the phase before.
+        schedule: None for the recipe's.
+        augment: False leaves the images of this phase as they are.
+        cached_views: Where only the head trains, what the frozen base makes of an image that is not changed
+            is computed once. Of images that are changed at random, this many views of each are computed
+            once and then trained on in turn; None changes and computes all of them anew in every epoch.
+    """
 
     trainable: Literal["all", "head"] | PositiveInt
     epochs: PositiveInt
     learning_rate: PositiveFloat
+    optimizer: AnyOptimizer | None = None
+    schedule: AnySchedule | None = None
+    augment: bool = True
+    cached_views: PositiveInt | None = None
 
 
 class EarlyStoppingParams(Strict):
@@ -52,15 +131,79 @@ class PlateauParams(Strict):
 
 
 class Recipe(Strict):
-    """Everything that decides how one model is built and trained under one budget."""
+    """Everything that decides how one model is built and trained under one budget.
+
+    Attributes:
+        input_size: Pixels at which the architecture sees an image.
+        options: Keyword arguments of the architecture.
+        batch_size: Images in a step.
+        optimizer: Of every phase that names none.
+        schedule: Of every phase that names none.
+        loss: The validation loss is measured by it too, with its smoothing and the class weights.
+        class_weights: balanced weighs an image by the rarity of its class, one on average.
+        sampling: balanced draws every class equally often in an epoch, rare images repeatedly.
+        samples_per_epoch: Images in an epoch, others in each; None for all.
+        ema_momentum: Validate and keep not the weights but their exponential moving average over
+            about 1 / (1 - ema_momentum) steps; None keeps the weights. The statistics of batch
+            normalisation are such averages already and are kept as they are: `batch_norm_momentum`
+            decides over how many steps.
+        batch_norm_momentum: Of batch normalisation's statistics; None for the architecture's own.
+        augment: Random changes of the training images.
+        phases: In their order; each goes on from the weights that the one before has left.
+        early_stopping: Of each phase; None trains all epochs. Under a schedule the best epochs are the
+            last: a patience that ends a phase while its rate is high wastes it.
+        reduce_lr_on_plateau: Of each phase, only with a constant schedule.
+    """
 
     input_size: Annotated[int, Field(ge=16, le=1024)]
     options: dict[str, Option] = Field(default_factory=dict)
     batch_size: PositiveInt
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
+    optimizer: AnyOptimizer
+    schedule: AnySchedule = ScheduleParams(name="constant")
+    loss: AnyLoss = LossParams()
+    class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["natural", "balanced"] = "natural"
     samples_per_epoch: PositiveInt | None = None
+    ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
     batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
-    augment: AugmentParams = AugmentParams()
+    augment: AugmentParams = NO_AUGMENTATION
     phases: Annotated[dict[str, PhaseParams], Field(min_length=1)]
     early_stopping: EarlyStoppingParams | None = None
     reduce_lr_on_plateau: PlateauParams | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Recipe:
+        if self.class_weights == "balanced" and self.sampling == "balanced":
+            raise ValueError("class_weights and sampling: both balanced would favour rare classes twice")
+        if self.reduce_lr_on_plateau:
+            for name, phase in self.phases.items():
+                if (schedule := self.schedule_of(phase).name) != "constant":
+                    raise ValueError(
+                        f"phases.{name}: the schedule '{schedule}' and reduce_lr_on_plateau both move "
+                        "the learning rate; keep one"
+                    )
+        for name, phase in self.phases.items():
+            if phase.cached_views is not None:
+                self._views_can_be_cached(f"phases.{name}.cached_views", phase)
+        return self
+
+    def _views_can_be_cached(self, key: str, phase: PhaseParams) -> None:
+        augment = self.augment_of(phase)
+        if phase.trainable != "head":
+            raise ValueError(f"{key} needs `trainable: head`: nothing is worth keeping of a base that trains")
+        if augment == NO_AUGMENTATION:
+            raise ValueError(f"{key} says nothing without augmentation: unchanged images are always cached")
+        if augment.mixup or augment.cutmix:
+            raise ValueError(f"{key}: mixup and cutmix mix other images in every step, not views of one")
+
+    def optimizer_of(self, phase: PhaseParams) -> OptimizerParams:
+        """Return the optimizer of a phase: its own, else the recipe's."""
+        return phase.optimizer or self.optimizer
+
+    def schedule_of(self, phase: PhaseParams) -> ScheduleParams:
+        """Return the schedule of a phase: its own, else the recipe's."""
+        return phase.schedule or self.schedule
+
+    def augment_of(self, phase: PhaseParams) -> AugmentParams:
+        """Return what is done to the images of a phase."""
+        return self.augment if phase.augment else NO_AUGMENTATION

@@ -19,8 +19,15 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation of images by TensorFlow's fused kernel; the stock layer elsewhere.
 
     Keras 3 composes the layer of a dozen operations, which on a CPU costs as much as the convolution
-    before it. Results agree with the stock layer to rounding.
+    before it. Results agree with the stock layer to rounding. On several GPUs the moving statistics are
+    the mean over all, where those of the stock layer drift apart.
     """
+
+    def add_weight(self, *arguments: Any, **options: Any) -> Any:
+        """Return a new weight, as `keras.Layer.add_weight` does."""
+        if not options.get("trainable", True):
+            options["aggregation"] = "mean"
+        return super().add_weight(*arguments, **options)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return normalised `inputs`; in training, update the moving statistics."""

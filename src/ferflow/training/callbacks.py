@@ -9,7 +9,6 @@ from typing import Any, Final, TypedDict
 import keras
 
 from ferflow.errors import FerflowError
-from ferflow.params import EarlyStoppingParams, PlateauParams
 
 
 class Epoch(TypedDict):
@@ -98,23 +97,41 @@ class StopOnNaN(keras.callbacks.Callback):
             )
 
 
-def early_stopping(params: EarlyStoppingParams) -> keras.callbacks.Callback:
-    """Return the callback that stops when nothing improves any more and restores the best epoch."""
-    return keras.callbacks.EarlyStopping(
-        monitor=params.monitor,
-        mode="min" if params.monitor == "val_loss" else "max",
-        patience=params.patience,
-        restore_best_weights=True,
-    )
+class AverageWeights(keras.callbacks.Callback):
+    """Validate, and leave the model, with the averages of its weights that its optimizer keeps (`use_ema`).
 
+    From the validation of an epoch until the next one begins, the model holds the averages and the
+    optimizer the weights; the callbacks between, and a checkpoint that is written there, see them so.
+    Place it after the callback that may stop the training. Only trainable weights are averaged: the
+    statistics of batch normalisation are moving averages already.
 
-def reduce_lr_on_plateau(params: PlateauParams) -> keras.callbacks.Callback:
-    """Return the callback that lowers the learning rate when the validation loss no longer falls."""
-    return keras.callbacks.ReduceLROnPlateau(
-        monitor="val_loss",
-        mode="min",
-        factor=params.factor,
-        patience=params.patience,
-        min_delta=params.min_delta,
-        min_lr=params.min_learning_rate,
-    )
+    Unlike Keras's SwapEMAWeights, the swap is exact (that one adds and subtracts, which rounds), and a
+    training that stops early ends with the averages too.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Go on training from the weights; before the first epoch nothing is averaged yet."""
+        if epoch > 0:
+            self._swap()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Validate the averages."""
+        self._swap()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """After the last epoch, forget the weights: `fit` ends by copying what the optimizer holds."""
+        if self.model.stop_training or epoch == self.params["epochs"] - 1:
+            for weight, average in self._pairs():
+                average.assign(weight)
+
+    def _swap(self) -> None:
+        for weight, average in self._pairs():
+            held = keras.ops.convert_to_numpy(weight)
+            weight.assign(average)
+            average.assign(held)
+
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        optimizer = self.model.optimizer
+        return list(
+            zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True)
+        )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
+
+from ferflow.errors import FerflowError
 
 Precision = Literal["float32", "mixed_bfloat16"]
 
@@ -35,10 +39,7 @@ def prepare(requested: Literal["auto"] | Precision, seed: int) -> Device:
             CPUs with AVX512-BF16 or AMX), else float32.
         seed: Seeds Python, NumPy, Keras and TensorFlow.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        # Otherwise TensorFlow takes all memory of the card from everyone else.
-        tf.config.experimental.set_memory_growth(gpu, True)
+    gpus = _gpus()
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     kind: Literal["gpu", "cpu"] = "gpu" if gpus else "cpu"
@@ -48,6 +49,57 @@ def prepare(requested: Literal["auto"] | Precision, seed: int) -> Device:
     else:
         precision = requested
     return Device(kind=kind, count=max(len(gpus), 1), precision=precision)
+
+
+def distributed(device: Device) -> contextlib.AbstractContextManager[Any]:
+    """Return the context in which a model is made and trained, so that all GPUs of `device` share its work.
+
+    Every GPU gets an equal part of each batch, so that a recipe means the same on any number of them; only
+    batch normalisation sees the part alone. With another backend than TensorFlow one GPU is used.
+    """
+    if device.count > 1 and keras.backend.backend() == "tensorflow":
+        return tf.distribute.MirroredStrategy().scope()
+    return contextlib.nullcontext()
+
+
+def jit_compile(device: Device) -> Literal["auto"] | bool:
+    """Return Keras's setting: XLA gains on GPUs and loses a factor of three on CPUs, JAX has nothing else."""
+    return "auto" if device.kind == "gpu" or keras.backend.backend() == "jax" else False
+
+
+@contextlib.contextmanager
+def out_of_memory_explained(model: str, phase: str, batch_size: int) -> Iterator[None]:
+    """Turn running out of the device's memory into an error that says what to try.
+
+    Args:
+        model: Its name.
+        phase: The phase's name.
+        batch_size: The present one.
+
+    Raises:
+        FerflowError: The block ran out of memory.
+    """
+    try:
+        yield
+    except Exception as error:
+        # JAX has no class of its own for it.
+        if not isinstance(error, tf.errors.ResourceExhaustedError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        smaller = f"batch_size: {batch_size // 2}" if batch_size > 1 else "a smaller input_size"
+        raise FerflowError(
+            f"out of memory: model '{model}', phase '{phase}', batch_size {batch_size}; try {smaller}."
+        ) from None
+
+
+def _gpus() -> list[Any]:
+    """Return the GPUs of Keras's backend; TensorFlow takes no more of their memory than it needs."""
+    gpus: list[Any] = tf.config.list_physical_devices("GPU")
+    if keras.backend.backend() != "tensorflow":
+        tf.config.set_visible_devices([], "GPU")  # TensorFlow only feeds the other backend
+        return [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return gpus
 
 
 def cpu_multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

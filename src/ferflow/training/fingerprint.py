@@ -25,7 +25,8 @@ _PACKAGE: Final = Path(__file__).parent.parent
 
 def code_files(architecture: str) -> list[Path]:
     """Return the source files that decide a training's result, sorted."""
-    models = [_PACKAGE / "models" / f"{name}.py" for name in ("__init__", "layers", "saving", architecture)]
+    names = ("__init__", "attention", "layers", "pretrained", "saving", architecture)
+    models = [_PACKAGE / "models" / f"{name}.py" for name in names]
     return sorted([*models, *(_PACKAGE / "training").glob("*.py")])
 
 
@@ -81,6 +82,7 @@ def describe_training(
         "device": device.kind,
         "precision": device.precision,
         "machine": platform.machine(),
+        "backend": keras.backend.backend(),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         "data_sha256": data,
         "code_sha256": code,

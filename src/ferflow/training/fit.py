@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 
-from ferflow.data.arrays import Images
-from ferflow.params import Recipe
+from ferflow.params import PhaseParams, Recipe
+from ferflow.params.training import NO_AUGMENTATION, AugmentParams
 from ferflow.training.acceleration import accelerate
 from ferflow.training.augment import make_augmentation
-from ferflow.training.callbacks import (
-    Epoch,
-    HistoryRecorder,
-    StopOnNaN,
-    early_stopping,
-    reduce_lr_on_plateau,
-)
-from ferflow.training.devices import Device
+from ferflow.training.callbacks import AverageWeights, Epoch, HistoryRecorder, StopOnNaN
+from ferflow.training.checkpoint import Checkpoint, Progress, assign
+from ferflow.training.devices import Device, distributed, jit_compile, out_of_memory_explained
+from ferflow.training.features import split_after_base, with_features
+from ferflow.training.losses import balanced_class_weights, make_accuracy, make_loss
+from ferflow.training.mixing import make_mixing
+from ferflow.training.optimizers import make_optimizer
 from ferflow.training.phases import set_trainable, trainable_parameters
-from ferflow.training.pipeline import LabelledRows, steps_per_epoch, training_batches, validation_batches
+from ferflow.training.pipeline import TrainingData, training_batches, validation_batches
+from ferflow.training.resuming import Resumable, SaveCheckpoint, early_stopping, reduce_lr_on_plateau
+from ferflow.training.sampling import epoch_size, visited_positions
+from ferflow.training.schedules import learning_rate
 
 #: Validation needs no gradients, so its batches may be larger than those of training.
 _VALIDATION_BATCH = 256
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingData:
-    """What a model is trained on and chosen by.
-
-    Attributes:
-        images: uint8 of shape (N, H, W, C), memory-mapped.
-        train: The rows that train.
-        val: The rows that stop the training and lower its rate.
-    """
-
-    images: Images
-    train: LabelledRows
-    val: LabelledRows
 
 
 def train(
@@ -51,6 +42,7 @@ def train(
     device: Device,
     seed: int,
     listeners: Sequence[Callable[[Epoch], None]] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> list[Epoch]:
     """Train `model` in place by its recipe; return one row for each epoch.
 
@@ -60,58 +52,177 @@ def train(
         data: Images and splits.
         device: From `devices.prepare`.
         seed: Decides the order of samples and the augmentation.
-        listeners: Called with each finished epoch.
+        listeners: Called with each finished epoch; of a training that goes on, with all those before too.
+        checkpoint: Where the state is kept after every epoch. If it holds one, the training goes on from
+            there and ends as if it had never been interrupted. None keeps nothing.
 
     Raises:
-        FerflowError: A phase does not fit the architecture, or the loss stops being finite.
+        FerflowError: A phase does not fit the architecture, the loss stops being finite, or memory or disk
+            are too small.
     """
-    fast = accelerate(model, device.precision, batch_norm_momentum=recipe.batch_norm_momentum)
-    history: list[Epoch] = []
-    steps = steps_per_epoch(len(data.train.rows), recipe.batch_size, recipe.samples_per_epoch)
-    validation = validation_batches(data.images, data.val, batch_size=_VALIDATION_BATCH)
-    for name, phase in recipe.phases.items():
-        set_trainable(fast, phase.trainable, f"phases.{name}.trainable")
-        fast.compile(
-            optimizer=_optimizer(recipe.optimizer, phase.learning_rate),
-            loss=keras.losses.SparseCategoricalCrossentropy(),
-            metrics=["accuracy"],
-            # XLA gains on GPUs and loses a factor of three on CPUs.
-            jit_compile="auto" if device.kind == "gpu" else False,
-        )
-        print(
-            f"train: phase '{name}': {trainable_parameters(fast):,} of {fast.count_params():,} parameters, "
-            f"up to {phase.epochs} epochs of {steps} steps, {device.precision} on {device.kind}",
-            flush=True,
-        )
-        fast.fit(
-            training_batches(
-                data.images,
-                data.train,
-                batch_size=recipe.batch_size,
-                seed=seed,
-                samples_per_epoch=recipe.samples_per_epoch,
-                augment=make_augmentation(recipe.augment, seed),
-                first_epoch=len(history),
-            ),
-            steps_per_epoch=steps,
-            shuffle=False,
-            epochs=phase.epochs,
-            validation_data=validation,
-            callbacks=[*_callbacks(recipe), StopOnNaN(name), HistoryRecorder(history, name, listeners)],
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
+    progress = checkpoint.load() if checkpoint else None
+    with distributed(device):
+        fast = accelerate(model, device.precision, batch_norm_momentum=recipe.batch_norm_momentum)
+        training = _Training(fast, recipe, data, device, seed, listeners, checkpoint, history=[])
+        if progress:
+            training.take_up(progress)
+        begin = progress.phase if progress else 0
+        for number, (name, phase) in list(enumerate(recipe.phases.items()))[begin:]:
+            within = progress if progress and number == begin and progress.epoch else None
+            with out_of_memory_explained(model.name, name, recipe.batch_size):
+                training.run(number, name, phase, within)
     model.set_weights(fast.get_weights())
-    return history
+    return training.history
 
 
-def _optimizer(name: str, learning_rate: float) -> Any:
-    return keras.optimizers.get({"class_name": name, "config": {"learning_rate": learning_rate}})
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """What all phases of a training share; `history` grows."""
+
+    model: keras.Model
+    recipe: Recipe
+    data: TrainingData
+    device: Device
+    seed: int
+    listeners: Sequence[Callable[[Epoch], None]]
+    checkpoint: Checkpoint | None
+    history: list[Epoch]
+
+    @property
+    def samples_per_epoch(self) -> int:
+        """How many images an epoch trains on: as many as asked for and there are, in batches for all GPUs."""
+        size = epoch_size(len(self.data.train.labels), self.recipe.samples_per_epoch)
+        rest = size % self.recipe.batch_size
+        # A GPU without an image fails; without the rest there may be no batch at all.
+        return size - rest if rest < min(self.device.count, size) else size
+
+    def take_up(self, progress: Progress) -> None:
+        """Bring the model and the history into the state that a checkpoint holds."""
+        assign(self.model.variables, progress.model)
+        self.history.extend(progress.history)
+        for row in self.history:
+            for listener in self.listeners:
+                listener(row)
+        last = self.history[-1]
+        print(f"train: going on after epoch {last['epoch']} (phase '{last['phase']}')", flush=True)
+
+    def run(self, number: int, name: str, phase: PhaseParams, start: Progress | None) -> None:
+        """Run a phase, from its beginning or from the state `start` within it."""
+        done = start.epoch if start else 0
+        first_epoch = len(self.history) - done
+        set_trainable(self.model, phase.trainable, f"phases.{name}.trainable")
+        with _features_file(self.checkpoint, number) as file:
+            network, data, augment = self._parts(phase, first_epoch, file)
+            steps = math.ceil(self.samples_per_epoch / self.recipe.batch_size)
+            _compile(network, self.recipe, phase, data, self.device, steps=phase.epochs * steps)
+            print(
+                f"train: phase '{name}': {trainable_parameters(network):,} of {self.model.count_params():,} "
+                f"parameters, up to {phase.epochs} epochs of {steps} steps, {self.device.precision} on "
+                f"{self.device.kind}",
+                flush=True,
+            )
+            network.fit(
+                self._batches(data, augment, first_epoch + done),
+                steps_per_epoch=steps,
+                shuffle=False,
+                initial_epoch=done,
+                epochs=phase.epochs,
+                validation_data=validation_batches(data.images, data.val, batch_size=_VALIDATION_BATCH),
+                callbacks=self._callbacks(number, name, start),
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+
+    def _parts(
+        self, phase: PhaseParams, first_epoch: int, file: Path
+    ) -> tuple[keras.Model, TrainingData, AugmentParams]:
+        """Return what a phase trains, on what, and which random changes it makes to that."""
+        augment = self.recipe.augment_of(phase)
+        if phase.trainable != "head":
+            return self.model, self.data, augment
+        parts = split_after_base(self.model)
+        if augment != NO_AUGMENTATION and phase.cached_views is None:
+            return parts.whole, self.data, augment
+        views = min(phase.cached_views or 1, phase.epochs)
+        epochs = range(first_epoch, first_epoch + phase.epochs)
+        data = with_features(
+            parts.extractor,
+            self.data,
+            file,
+            visited=[
+                visited_positions(
+                    self.data.train.labels,
+                    self.samples_per_epoch,
+                    seed=self.seed,
+                    epochs=[epoch for epoch in epochs if epoch % views == view],
+                    balanced=self.recipe.sampling == "balanced",
+                )
+                for view in range(views)
+            ],
+            augment=make_augmentation(augment, self.seed),
+            batch_size=self.recipe.batch_size,
+        )
+        return parts.head, data, NO_AUGMENTATION
+
+    def _batches(self, data: TrainingData, augment: AugmentParams, first_epoch: int) -> Any:
+        """Return the stream of training batches; epochs count over all phases."""
+        return training_batches(
+            data.images,
+            data.train,
+            batch_size=self.recipe.batch_size,
+            seed=self.seed,
+            samples_per_epoch=self.samples_per_epoch,
+            balanced=self.recipe.sampling == "balanced",
+            augment=make_augmentation(augment, self.seed),
+            mix=make_mixing(augment, self.model.output_shape[-1], self.seed),
+            first_epoch=first_epoch,
+        )
+
+    def _callbacks(self, number: int, name: str, start: Progress | None) -> list[keras.callbacks.Callback]:
+        """Return the callbacks of a phase, in the order in which Keras has to ask them."""
+        resumables: list[Resumable] = []
+        if self.recipe.reduce_lr_on_plateau:
+            resumables.append(reduce_lr_on_plateau(self.recipe.reduce_lr_on_plateau))
+        if self.recipe.early_stopping:
+            resumables.append(early_stopping(self.recipe.early_stopping))
+        callbacks: list[keras.callbacks.Callback] = [*resumables]
+        if self.recipe.ema_momentum is not None:
+            callbacks.append(AverageWeights())
+        callbacks += [StopOnNaN(name), HistoryRecorder(self.history, name, self.listeners)]
+        if self.checkpoint:
+            callbacks.append(
+                SaveCheckpoint(self.checkpoint, self.model, number, self.history, resumables, start)
+            )
+        return callbacks
 
 
-def _callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    callbacks = []
-    if recipe.reduce_lr_on_plateau:
-        callbacks.append(reduce_lr_on_plateau(recipe.reduce_lr_on_plateau))
-    if recipe.early_stopping:
-        callbacks.append(early_stopping(recipe.early_stopping))
-    return callbacks
+def _compile(
+    model: keras.Model, recipe: Recipe, phase: PhaseParams, data: TrainingData, device: Device, *, steps: int
+) -> None:
+    """Give `model` the optimizer, the loss and the metric of a phase of so many steps."""
+    weights = None
+    if recipe.class_weights == "balanced":
+        weights = balanced_class_weights(data.train.labels, model.output_shape[-1])
+    model.compile(
+        optimizer=make_optimizer(
+            recipe.optimizer_of(phase),
+            learning_rate(recipe.schedule_of(phase), phase.learning_rate, steps),
+            model.trainable_weights,
+            ema_momentum=recipe.ema_momentum,
+        ),
+        loss=make_loss(recipe.loss, weights),
+        metrics=[make_accuracy()],
+        jit_compile=jit_compile(device),
+    )
+    # Keras would build it at the first step, too late for the state of one that goes on.
+    model.optimizer.build(model.trainable_weights)
+
+
+@contextlib.contextmanager
+def _features_file(checkpoint: Checkpoint | None, phase: int) -> Iterator[Path]:
+    """Yield where a phase may keep features until it has ended, or is gone on with."""
+    if checkpoint is None:
+        with tempfile.TemporaryDirectory(prefix="ferflow-") as folder:
+            yield Path(folder) / "features.npy"
+    else:
+        yield checkpoint.features(phase)
+        checkpoint.features(phase).unlink(missing_ok=True)

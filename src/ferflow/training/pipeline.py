@@ -1,4 +1,4 @@
-"""Batches for training and validation: gathered from the memory map, augmented, prefetched."""
+"""Batches for training and validation: gathered from the memory map, augmented, mixed, prefetched."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 import tensorflow as tf
 
-from ferflow.data.arrays import Images
+from ferflow.training.sampling import epoch_order, epoch_size
 
+Images = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int32]
 
@@ -24,7 +25,7 @@ class LabelledRows:
     """A split: row numbers into the image array and the class of each.
 
     Attributes:
-        rows: int64 of shape (n,).
+        rows: int64 of shape (n,), or of shape (views, n): epochs then take the views in turn.
         labels: int32 of shape (n,), 0 to 6.
     """
 
@@ -32,15 +33,30 @@ class LabelledRows:
     labels: Labels
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a model is trained on and chosen by.
+
+    Attributes:
+        images: uint8 of shape (N, H, W, C), memory-mapped; or features in their place.
+        train: The rows that train.
+        val: The rows that stop the training and lower its rate.
+    """
+
+    images: Images
+    train: LabelledRows
+    val: LabelledRows
+
+
 def select(labelled: pd.DataFrame, split: str) -> LabelledRows:
-    """Return the rows of one split of a table from `ferflow.data.splits.labelled_samples`."""
+    """Return the rows of one split of a table from `ferflow.data.labelled.labelled_samples`."""
     chosen = labelled[labelled["split"] == split]
     return LabelledRows(chosen["row"].to_numpy("int64"), chosen["class_index"].to_numpy("int32"))
 
 
 def steps_per_epoch(count: int, batch_size: int, samples_per_epoch: int | None) -> int:
     """Return how many batches an epoch has; the last may be smaller than the others."""
-    return math.ceil(min(count, samples_per_epoch or count) / batch_size)
+    return math.ceil(epoch_size(count, samples_per_epoch) / batch_size)
 
 
 def training_batches(
@@ -50,46 +66,56 @@ def training_batches(
     batch_size: int,
     seed: int,
     samples_per_epoch: int | None = None,
+    balanced: bool = False,
     augment: Callable[[Any, Any], Any] | None = None,
+    mix: Callable[[Any, Any, Any], tuple[Any, Any]] | None = None,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Return an endless stream of (images, labels) batches, epoch after epoch from `first_epoch`.
 
-    Every epoch is its own seeded permutation: the stream that starts at epoch *n* is the tail of the
-    stream that starts at 0.
+    Every epoch is its own seeded order, every change a function of the seed and the step: the stream that
+    starts at epoch *n* is the tail of the stream that starts at 0. Labels are int32 of shape (n,), or
+    float32 of shape (n, classes) if they are mixed.
 
     Args:
-        images: uint8 of shape (N, H, W, C), memory-mapped.
+        images: uint8 of shape (N, H, W, C), memory-mapped; or features, which cannot be changed.
         split: What to train on.
         batch_size: Images in a batch.
-        seed: Decides the order and the augmentation.
+        seed: Decides the order; `augment` and `mix` have been given theirs.
         samples_per_epoch: If smaller than the split, an epoch is a random part of that size.
+        balanced: Draw every class equally often, see `epoch_order`.
         augment: From `make_augmentation`.
+        mix: From `make_mixing`.
         first_epoch: Epochs to leave out.
     """
-    size = min(len(split.rows), samples_per_epoch or len(split.rows))
-    steps = steps_per_epoch(len(split.rows), batch_size, samples_per_epoch)
+    size = epoch_size(len(split.labels), samples_per_epoch)
+    steps = steps_per_epoch(len(split.labels), batch_size, samples_per_epoch)
+    views = np.atleast_2d(split.rows)
 
     def generate() -> Iterator[tuple[Images, Labels, np.int64]]:
         for epoch in itertools.count(first_epoch):
-            order = np.random.default_rng([seed, epoch]).permutation(len(split.rows))[:size]
+            order = epoch_order(split.labels, size, seed=seed, epoch=epoch, balanced=balanced)
             for step in range(steps):
                 # Sorted within the batch: the memory map is read forwards, the gradient is the same.
                 chosen = np.sort(order[step * batch_size : (step + 1) * batch_size])
-                yield images[split.rows[chosen]], split.labels[chosen], np.int64(epoch * steps + step)
+                rows = views[epoch % len(views)][chosen]
+                yield images[rows], split.labels[chosen], np.int64(epoch * steps + step)
 
     dataset = tf.data.Dataset.from_generator(
         generate,
         output_signature=(
-            tf.TensorSpec((None, *images.shape[1:]), tf.uint8),
+            tf.TensorSpec((None, *images.shape[1:]), images.dtype),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((), tf.int64),
         ),
     )
-    if augment is None:
-        dataset = dataset.map(lambda batch, labels, _: (batch, labels))
-    else:
-        dataset = dataset.map(lambda batch, labels, step: (augment(batch, step), labels))
+
+    def change(batch: Any, labels: Any, step: Any) -> tuple[Any, Any]:
+        if augment is not None:
+            batch = augment(batch, step)
+        return (batch, labels) if mix is None else mix(batch, labels, step)
+
+    dataset = dataset.map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
     return dataset.prefetch(tf.data.AUTOTUNE)
 
@@ -105,7 +131,7 @@ def validation_batches(images: Images, split: LabelledRows, *, batch_size: int) 
     dataset = tf.data.Dataset.from_generator(
         generate,
         output_signature=(
-            tf.TensorSpec((None, *images.shape[1:]), tf.uint8),
+            tf.TensorSpec((None, *images.shape[1:]), images.dtype),
             tf.TensorSpec((None,), tf.int32),
         ),
     )

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ferflow import style
 from ferflow.data.explanation.counts import NONE, Counts, total
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 from ferflow.labels import EMOTIONS
 
 SPLIT_NAMES: Final = {"train": "train", "val": "validation", "test": "test"}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ferflow.data.duplicates import find_duplicates
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 
 #: Each pair of splits: the earlier one, and the one whose result its copies would flatter.
 PAIRS: Final = (("train", "val"), ("train", "test"), ("val", "test"))

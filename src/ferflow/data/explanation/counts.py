@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 from ferflow.labels import EMOTIONS
 
 #: The column for samples without a split: no split is declared for them, or they are left out.

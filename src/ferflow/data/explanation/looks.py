@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 
 _NAMED: Final = 20  # blank images
 

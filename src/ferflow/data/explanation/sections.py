@@ -11,7 +11,7 @@ from ferflow.data.explanation.counts import NONE, Counts, total
 from ferflow.data.explanation.facts import Facts, Rejected
 from ferflow.data.explanation.looks import Sizes, Spread
 from ferflow.data.explanation.markdown import cell, code, count, prose, table
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 
 _MOST_REASONS: Final = 20
 _MOST_NAMES: Final = 5

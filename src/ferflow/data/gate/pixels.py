@@ -13,7 +13,7 @@ import pandas as pd
 from ferflow.data.arrays import Images
 from ferflow.data.gate.label_signal import Features, edge_features, label_signal
 from ferflow.data.gate.tables import name_rows
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 from ferflow.labels import EMOTIONS
 
 #: Images of each split that are looked at: enough for any verdict, and as quick for a hundred times as many.

@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ferflow.data.gate.results import Result, percent
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 from ferflow.labels import EMOTIONS
 
 #: How a table of counts calls a sample that is in no split, or that has no label.

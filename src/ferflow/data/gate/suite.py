@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ferflow.data.gate.check import Check, make_again, mostly
 from ferflow.data.gate.results import percent
 from ferflow.data.gate.schema import COLUMN_TYPES
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 from ferflow.labels import EMOTIONS
 from ferflow.params import Limit, ValidateParams
 

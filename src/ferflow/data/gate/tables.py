@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ferflow.data.duplicates import Duplicates, find_duplicates
-from ferflow.data.splits import SPLITS
+from ferflow.data.labelled import SPLITS
 from ferflow.labels import EMOTIONS
 
 _NONE: Final = -1
