@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,6 +14,9 @@ from ferflow.files import read_table, write_csv, write_json
 from ferflow.labels import EMOTIONS
 from ferflow.params import load_params
 from ferflow.stage import heavy_imports, run
+
+if TYPE_CHECKING:
+    import keras
 
 
 def main() -> None:
@@ -62,13 +66,17 @@ def main() -> None:
         data=fingerprint.data_sha256(samples, splits),
         code=fingerprint.code_sha256(fingerprint.code_files(architecture)),
     )
-    model = models.build(
-        architecture,
-        images.shape[1:],
-        len(EMOTIONS),
-        input_size=recipe.input_size,
-        options=recipe.options,
-    )
+
+    def build(input_size: int) -> keras.Model:
+        return models.build(
+            architecture,
+            images.shape[1:],
+            len(EMOTIONS),
+            input_size=input_size,
+            options=recipe.options,
+        )
+
+    model = build(recipe.input_size)
     training |= {"dataset": params.dataset, "budget": params.budget}
     data = DataUsed(
         params.dataset,
@@ -84,6 +92,7 @@ def main() -> None:
             TrainingData(images, select(labelled, "train"), select(labelled, "val")),
             device=device,
             seed=params.seed,
+            resized=build,
             listeners=[log_epoch],
             checkpoint=checkpoint,
         )

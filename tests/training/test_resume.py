@@ -36,15 +36,15 @@ def a_phase(trainable: str | int, epochs: int, learning_rate: float, **own: Any)
     return {"trainable": trainable, "epochs": epochs, "learning_rate": learning_rate, **own}
 
 
-def a_model(seed: int) -> keras.Model:
+def a_model(seed: int, size: int = 16) -> keras.Model:
     """A base with batch normalisation and dropout, and a head with both."""
     keras.utils.set_random_seed(seed)
-    base_input = keras.Input((16, 16, 3))
+    base_input = keras.Input((size, size, 3))
     x = keras.layers.Conv2D(4, 3, strides=2, name="conv")(base_input)
     x = keras.layers.BatchNormalization(name="norm", momentum=0.5)(x)
     x = keras.layers.Dropout(0.2, name="base_dropout")(keras.layers.ReLU(name="relu")(x))
     base = keras.Model(base_input, x, name=BASE)
-    inputs, x = image_input((16, 16, 1), input_size=16, channels=3)
+    inputs, x = image_input((16, 16, 1), input_size=size, channels=3)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(base(x))
     x = keras.layers.BatchNormalization(name="head_norm", momentum=0.5)(x)
     x = keras.layers.Dropout(0.3, name="dropout")(x)
@@ -80,6 +80,14 @@ RECIPES: dict[str, dict[str, Any]] = {
         "augment": {"rotation": 20.0, "noise": 0.05},
         "samples_per_epoch": 33,
     },
+    "growing images, taught by itself": {
+        "phases": {
+            "small": a_phase("all", 1, 0.05, input_size=24),
+            "taught": a_phase("all", 2, 0.05, input_size=20, self_distillation=0.5),
+            "last": a_phase("all", 1, 0.05, self_distillation=0.7),
+        },
+        "augment": {"mixup": 0.5},
+    },
 }
 
 
@@ -96,7 +104,9 @@ def a_recipe(changes: dict[str, Any]) -> Recipe:
 def run(recipe: Recipe, *, seed: int = 5, **options: Any) -> tuple[list[Epoch], dict[str, npt.NDArray[Any]]]:
     """Return the history and the trained weights."""
     model = a_model(seed)
-    history = train(model, recipe, DATA, device=CPU, seed=1, **options)
+    history = train(
+        model, recipe, DATA, device=CPU, seed=1, resized=lambda size: a_model(seed, size), **options
+    )
     return history, {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
 
 

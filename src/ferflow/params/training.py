@@ -19,6 +19,7 @@ from ferflow.params.optimization import (
 Option = bool | int | float | str | list[int] | None
 Share = Annotated[float, Field(gt=0, le=1)]
 Alpha = Annotated[float, Field(ge=0, le=10)]
+InputSize = Annotated[int, Field(ge=16, le=1024)]
 
 
 class TrainingParams(Strict):
@@ -103,6 +104,12 @@ class PhaseParams(Strict):
         cached_views: Where only the head trains, what the frozen base makes of an image that is not changed
             is computed once. Of images that are changed at random, this many views of each are computed
             once and then trained on in turn; None changes and computes all of them anew in every epoch.
+        input_size: Pixels at which this phase sees an image; None for the recipe's, which is what the
+            model is saved with: the last phase trains at that. Fewer pixels first save time
+            (progressive resizing).
+        self_distillation: Share of each training label that is replaced by what the model itself, at the
+            beginning of the phase, believes of the image: a label that contradicts all the others weighs
+            less.
     """
 
     trainable: Literal["all", "head"] | PositiveInt
@@ -112,6 +119,8 @@ class PhaseParams(Strict):
     schedule: AnySchedule | None = None
     augment: bool = True
     cached_views: PositiveInt | None = None
+    input_size: InputSize | None = None
+    self_distillation: Fraction = 0.0
 
 
 class EarlyStoppingParams(Strict):
@@ -155,7 +164,7 @@ class Recipe(Strict):
         reduce_lr_on_plateau: Of each phase, only with a constant schedule.
     """
 
-    input_size: Annotated[int, Field(ge=16, le=1024)]
+    input_size: InputSize
     options: dict[str, Option] = Field(default_factory=dict)
     batch_size: PositiveInt
     optimizer: AnyOptimizer
@@ -185,6 +194,16 @@ class Recipe(Strict):
         for name, phase in self.phases.items():
             if phase.cached_views is not None:
                 self._views_can_be_cached(f"phases.{name}.cached_views", phase)
+        first, last = next(iter(self.phases)), next(reversed(self.phases))
+        if (size := self.size_of(self.phases[last])) != self.input_size:
+            raise ValueError(
+                f"phases.{last}.input_size: the last phase trains at {size} pixels, but the model would be "
+                f"used at {self.input_size} (input_size)"
+            )
+        if self.phases[first].self_distillation:
+            raise ValueError(
+                f"phases.{first}.self_distillation: before the first phase the model has learnt nothing"
+            )
         return self
 
     def _views_can_be_cached(self, key: str, phase: PhaseParams) -> None:
@@ -203,6 +222,10 @@ class Recipe(Strict):
     def schedule_of(self, phase: PhaseParams) -> ScheduleParams:
         """Return the schedule of a phase: its own, else the recipe's."""
         return phase.schedule or self.schedule
+
+    def size_of(self, phase: PhaseParams) -> int:
+        """Return the pixels at which a phase sees an image: its own, else the recipe's."""
+        return phase.input_size or self.input_size
 
     def augment_of(self, phase: PhaseParams) -> AugmentParams:
         """Return what is done to the images of a phase."""

@@ -44,6 +44,7 @@ class Progress:
         optimizer: Of every variable of the optimizer: its moments, averages, step and rate. Empty between
             phases, since each begins a new one.
         callbacks: The state of each callback that has one.
+        targets: What the phase trains on in the place of labels, if it does: one array.
     """
 
     phase: int
@@ -52,6 +53,7 @@ class Progress:
     model: Arrays
     optimizer: Arrays = field(default_factory=list)
     callbacks: list[dict[str, Any]] = field(default_factory=list)
+    targets: Arrays = field(default_factory=list)
 
 
 class Checkpoint:

@@ -113,7 +113,7 @@ def with_features(
         _compute(extractor, data.images, [*parts, (data.val.rows, None)], file, shape, dtype, batch_size)
     return TrainingData(
         np.lib.format.open_memmap(file, mode="r").view(dtype),
-        LabelledRows(np.stack(rows), data.train.labels),
+        LabelledRows(np.stack(rows), data.train.labels, data.train.targets),
         LabelledRows(validation, data.val.labels),
     )
 

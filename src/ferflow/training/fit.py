@@ -7,25 +7,27 @@ import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from ferflow.errors import FerflowError
 from ferflow.params import PhaseParams, Recipe
 from ferflow.params.training import NO_AUGMENTATION, AugmentParams
 from ferflow.training.acceleration import accelerate
 from ferflow.training.augment import make_augmentation
 from ferflow.training.callbacks import AverageWeights, Epoch, HistoryRecorder, StopOnNaN
-from ferflow.training.checkpoint import Checkpoint, Progress, assign
+from ferflow.training.checkpoint import Checkpoint, Progress, assign, values_of
 from ferflow.training.devices import Device, distributed, jit_compile, out_of_memory_explained
+from ferflow.training.distillation import mixed_with_predictions
 from ferflow.training.features import split_after_base, with_features
 from ferflow.training.losses import balanced_class_weights, make_accuracy, make_loss
 from ferflow.training.mixing import make_mixing
 from ferflow.training.optimizers import make_optimizer
 from ferflow.training.phases import set_trainable, trainable_parameters
-from ferflow.training.pipeline import TrainingData, training_batches, validation_batches
+from ferflow.training.pipeline import Targets, TrainingData, training_batches, validation_batches
 from ferflow.training.resuming import Resumable, SaveCheckpoint, early_stopping, reduce_lr_on_plateau
 from ferflow.training.sampling import epoch_size, visited_positions
 from ferflow.training.schedules import learning_rate
@@ -41,6 +43,7 @@ def train(
     *,
     device: Device,
     seed: int,
+    resized: Callable[[int], keras.Model] | None = None,
     listeners: Sequence[Callable[[Epoch], None]] = (),
     checkpoint: Checkpoint | None = None,
 ) -> list[Epoch]:
@@ -52,6 +55,7 @@ def train(
         data: Images and splits.
         device: From `devices.prepare`.
         seed: Decides the order of samples and the augmentation.
+        resized: From pixels to the same architecture at that input size; needed if a phase has its own.
         listeners: Called with each finished epoch; of a training that goes on, with all those before too.
         checkpoint: Where the state is kept after every epoch. If it holds one, the training goes on from
             there and ends as if it had never been interrupted. None keeps nothing.
@@ -62,8 +66,16 @@ def train(
     """
     progress = checkpoint.load() if checkpoint else None
     with distributed(device):
-        fast = accelerate(model, device.precision, batch_norm_momentum=recipe.batch_norm_momentum)
-        training = _Training(fast, recipe, data, device, seed, listeners, checkpoint, history=[])
+        training = _Training(
+            _accelerated(model, recipe, device),
+            recipe,
+            data,
+            device,
+            seed,
+            resized or _no_other_size,
+            listeners,
+            checkpoint,
+        )
         if progress:
             training.take_up(progress)
         begin = progress.phase if progress else 0
@@ -71,22 +83,35 @@ def train(
             within = progress if progress and number == begin and progress.epoch else None
             with out_of_memory_explained(model.name, name, recipe.batch_size):
                 training.run(number, name, phase, within)
-    model.set_weights(fast.get_weights())
+    model.set_weights(training.model.get_weights())
     return training.history
 
 
-@dataclass(frozen=True, slots=True)
+def _accelerated(model: keras.Model, recipe: Recipe, device: Device) -> keras.Model:
+    return accelerate(model, device.precision, batch_norm_momentum=recipe.batch_norm_momentum)
+
+
+def _no_other_size(size: int) -> keras.Model:
+    raise ValueError(f"a phase trains at {size} pixels: `resized` is needed")
+
+
+@dataclass(slots=True)
 class _Training:
-    """What all phases of a training share; `history` grows."""
+    """What all phases of a training share; `history` grows, and `model` is the present phase's."""
 
     model: keras.Model
     recipe: Recipe
     data: TrainingData
     device: Device
     seed: int
+    resized: Callable[[int], keras.Model]
     listeners: Sequence[Callable[[Epoch], None]]
     checkpoint: Checkpoint | None
-    history: list[Epoch]
+    history: list[Epoch] = field(default_factory=list)
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = self.recipe.input_size
 
     @property
     def samples_per_epoch(self) -> int:
@@ -98,6 +123,8 @@ class _Training:
 
     def take_up(self, progress: Progress) -> None:
         """Bring the model and the history into the state that a checkpoint holds."""
+        # At its size in the phase before: the next one may begin with what it believes at that.
+        self._resize(self.recipe.size_of(self.recipe.phases[progress.history[-1]["phase"]]))
         assign(self.model.variables, progress.model)
         self.history.extend(progress.history)
         for row in self.history:
@@ -110,9 +137,11 @@ class _Training:
         """Run a phase, from its beginning or from the state `start` within it."""
         done = start.epoch if start else 0
         first_epoch = len(self.history) - done
+        data = self._distilled(phase, start)
+        self._resize(self.recipe.size_of(phase))
         set_trainable(self.model, phase.trainable, f"phases.{name}.trainable")
         with _features_file(self.checkpoint, number) as file:
-            network, data, augment = self._parts(phase, first_epoch, file)
+            network, data, augment = self._parts(phase, data, first_epoch, file)
             steps = math.ceil(self.samples_per_epoch / self.recipe.batch_size)
             _compile(network, self.recipe, phase, data, self.device, steps=phase.epochs * steps)
             print(
@@ -128,25 +157,52 @@ class _Training:
                 initial_epoch=done,
                 epochs=phase.epochs,
                 validation_data=validation_batches(data.images, data.val, batch_size=_VALIDATION_BATCH),
-                callbacks=self._callbacks(number, name, start),
+                callbacks=self._callbacks(number, name, start, data.train.targets),
                 verbose=1 if sys.stdout.isatty() else 2,
             )
 
+    def _distilled(self, phase: PhaseParams, start: Progress | None) -> TrainingData:
+        """Return the data with what the model believes mixed into its labels, as far as the phase asks."""
+        if not phase.self_distillation:
+            return self.data
+        train = self.data.train
+        # The model that believed it is no more when a phase is gone on with.
+        targets = (
+            start.targets[0]
+            if start
+            else mixed_with_predictions(self.model, self.data.images, train, phase.self_distillation)
+        )
+        return replace(self.data, train=replace(train, targets=targets))
+
+    def _resize(self, size: int) -> None:
+        """Let the model see images at another size, with the weights that it has."""
+        if size == self.size:
+            return
+        values = values_of(self.model.variables)
+        self.model = _accelerated(self.resized(size), self.recipe, self.device)
+        if [each.shape for each in values] != [tuple(each.shape) for each in self.model.variables]:
+            raise FerflowError(
+                f"model '{self.model.name}' has other weights at {size} pixels than at {self.size}: its "
+                "phases cannot have an input_size of their own."
+            )
+        assign(self.model.variables, values)
+        self.size = size
+
     def _parts(
-        self, phase: PhaseParams, first_epoch: int, file: Path
+        self, phase: PhaseParams, data: TrainingData, first_epoch: int, file: Path
     ) -> tuple[keras.Model, TrainingData, AugmentParams]:
         """Return what a phase trains, on what, and which random changes it makes to that."""
         augment = self.recipe.augment_of(phase)
         if phase.trainable != "head":
-            return self.model, self.data, augment
+            return self.model, data, augment
         parts = split_after_base(self.model)
         if augment != NO_AUGMENTATION and phase.cached_views is None:
-            return parts.whole, self.data, augment
+            return parts.whole, data, augment
         views = min(phase.cached_views or 1, phase.epochs)
         epochs = range(first_epoch, first_epoch + phase.epochs)
         data = with_features(
             parts.extractor,
-            self.data,
+            data,
             file,
             visited=[
                 visited_positions(
@@ -177,7 +233,9 @@ class _Training:
             first_epoch=first_epoch,
         )
 
-    def _callbacks(self, number: int, name: str, start: Progress | None) -> list[keras.callbacks.Callback]:
+    def _callbacks(
+        self, number: int, name: str, start: Progress | None, targets: Targets | None
+    ) -> list[keras.callbacks.Callback]:
         """Return the callbacks of a phase, in the order in which Keras has to ask them."""
         resumables: list[Resumable] = []
         if self.recipe.reduce_lr_on_plateau:
@@ -190,7 +248,7 @@ class _Training:
         callbacks += [StopOnNaN(name), HistoryRecorder(self.history, name, self.listeners)]
         if self.checkpoint:
             callbacks.append(
-                SaveCheckpoint(self.checkpoint, self.model, number, self.history, resumables, start)
+                SaveCheckpoint(self.checkpoint, self.model, number, self.history, resumables, start, targets)
             )
         return callbacks
 
@@ -208,6 +266,7 @@ def _compile(
             learning_rate(recipe.schedule_of(phase), phase.learning_rate, steps),
             model.trainable_weights,
             ema_momentum=recipe.ema_momentum,
+            precision=device.precision,
         ),
         loss=make_loss(recipe.loss, weights),
         metrics=[make_accuracy()],

@@ -33,9 +33,9 @@ def make_mixing(
         seed: Any integer.
 
     Returns:
-        A function that maps uint8 images (N, H, W, C), int labels (N,) and a scalar int64 step to uint8
-        images and float32 labels (N, classes), whose rows sum to one: the share of a class is the share
-        of its image in the pixels.
+        A function that maps uint8 images (N, H, W, C), labels (int of shape (N,), or float32 distributions
+        of shape (N, classes)) and a scalar int64 step to uint8 images and float32 labels (N, classes),
+        whose rows sum to one: the share of a label is the share of its image in the pixels.
     """
     if not (params.mixup or params.cutmix):
         return None
@@ -44,8 +44,9 @@ def make_mixing(
         base = tf.random.fold_in(tf.stack([tf.constant(seed, tf.int64), step]), _STREAM)
         order, place = tf.unstack(tf.random.split(base, 2))
         # Not the neighbour: rows of a batch are sorted, and data sets often are sorted by class.
-        partner = tf.argsort(tf.random.stateless_uniform(tf.shape(labels), order))
-        batch, targets = tf.cast(images, tf.float32), tf.one_hot(labels, classes)
+        partner = tf.argsort(tf.random.stateless_uniform(tf.shape(labels)[:1], order))
+        batch = tf.cast(images, tf.float32)
+        targets = labels if labels.dtype.is_floating else tf.one_hot(labels, classes)
         weight = _weights(params, tf.shape(images), place)
         mixed = batch + weight * (tf.gather(batch, partner) - batch)
         share = tf.reduce_mean(weight, axis=[1, 2])

@@ -11,9 +11,12 @@ import tensorflow as tf
 from keras import ops
 
 from ferflow.params.optimization import OptimizerParams
+from ferflow.training.devices import Precision
 
 #: The last layer of `ferflow.models.layers`, which Muon leaves to AdamW.
 _OUTPUT_LAYER: Final = "logits"
+#: Keeps what is divided by a norm finite.
+_TINY: Final = 1e-30
 
 
 class ConvolutionalMuon(keras.optimizers.Muon):
@@ -24,7 +27,15 @@ class ConvolutionalMuon(keras.optimizers.Muon):
     a gray image, the last layer, and what is no matrix: biases, normalisations, depthwise kernels. The
     scale of updates (0.2 RMS: Liu et al., "Muon is Scalable for LLM Training", 2025) lets both share
     learning rate and weight decay.
+
+    Args:
+        matrix_dtype: In which updates are orthogonalised: "bfloat16" is exact enough (five steps leave the
+            singular values between 0.7 and 1.2 anyway), and faster where the hardware multiplies it.
     """
+
+    def __init__(self, *arguments: Any, matrix_dtype: str = "float32", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._matrix_dtype = matrix_dtype
 
     def _should_use_adamw(self, variable: Any) -> bool:
         if len(variable.shape) == 4:
@@ -33,7 +44,11 @@ class ConvolutionalMuon(keras.optimizers.Muon):
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
         """Return the matrix nearest to `x` whose singular values are all about one."""
-        return ops.reshape(super().zeropower_via_newtonschulz5(_as_matrix(x), steps), x.shape)
+        # Normed before it is rounded: what is small in float32 may be nothing in bfloat16.
+        matrix = _as_matrix(x)
+        matrix /= ops.norm(matrix) + _TINY
+        nearest = super().zeropower_via_newtonschulz5(ops.cast(matrix, self._matrix_dtype), steps)
+        return ops.cast(ops.reshape(nearest, x.shape), x.dtype)
 
     def lr_adjust(self, x: Any) -> Any:
         """Return an update scaled to the size that AdamW's have."""
@@ -85,6 +100,7 @@ def make_optimizer(
     variables: Sequence[Any],
     *,
     ema_momentum: float | None = None,
+    precision: Precision = "float32",
 ) -> keras.optimizers.Optimizer:
     """Return an optimizer for one phase.
 
@@ -95,6 +111,7 @@ def make_optimizer(
             of normalisations) are excluded from weight decay.
         ema_momentum: Of the average of the weights, which `AverageWeights` brings into the model; None
             for none.
+        precision: Of the training. Weights and moments are float32 in any.
     """
     options: dict[str, Any] = {
         "momentum": params.momentum,
@@ -103,7 +120,10 @@ def make_optimizer(
         "global_clipnorm": params.clip_norm,
     }
     if params.name == "muon":
-        options["adam_weight_decay"] = params.weight_decay
+        options |= {
+            "adam_weight_decay": params.weight_decay,
+            "matrix_dtype": "bfloat16" if precision == "mixed_bfloat16" else None,
+        }
     if ema_momentum is not None:
         options |= {"use_ema": True, "ema_momentum": ema_momentum}
     given = {option: value for option, value in options.items() if value is not None}

@@ -18,6 +18,7 @@ from ferflow.training.sampling import epoch_order, epoch_size
 Images = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int32]
+Targets = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,13 @@ class LabelledRows:
     Attributes:
         rows: int64 of shape (n,), or of shape (views, n): epochs then take the views in turn.
         labels: int32 of shape (n,), 0 to 6.
+        targets: What is trained on in the place of labels: float32 of shape (n, classes), each row a
+            distribution. None for the labels.
     """
 
     rows: Rows
     labels: Labels
+    targets: Targets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def training_batches(
 
     Every epoch is its own seeded order, every change a function of the seed and the step: the stream that
     starts at epoch *n* is the tail of the stream that starts at 0. Labels are int32 of shape (n,), or
-    float32 of shape (n, classes) if they are mixed.
+    float32 of shape (n, classes) if they are distributions or are mixed.
 
     Args:
         images: uint8 of shape (N, H, W, C), memory-mapped; or features, which cannot be changed.
@@ -91,21 +95,22 @@ def training_batches(
     size = epoch_size(len(split.labels), samples_per_epoch)
     steps = steps_per_epoch(len(split.labels), batch_size, samples_per_epoch)
     views = np.atleast_2d(split.rows)
+    targets = split.labels if split.targets is None else split.targets
 
-    def generate() -> Iterator[tuple[Images, Labels, np.int64]]:
+    def generate() -> Iterator[tuple[Images, Labels | Targets, np.int64]]:
         for epoch in itertools.count(first_epoch):
             order = epoch_order(split.labels, size, seed=seed, epoch=epoch, balanced=balanced)
             for step in range(steps):
                 # Sorted within the batch: the memory map is read forwards, the gradient is the same.
                 chosen = np.sort(order[step * batch_size : (step + 1) * batch_size])
                 rows = views[epoch % len(views)][chosen]
-                yield images[rows], split.labels[chosen], np.int64(epoch * steps + step)
+                yield images[rows], targets[chosen], np.int64(epoch * steps + step)
 
     dataset = tf.data.Dataset.from_generator(
         generate,
         output_signature=(
             tf.TensorSpec((None, *images.shape[1:]), images.dtype),
-            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None, *targets.shape[1:]), targets.dtype),
             tf.TensorSpec((), tf.int64),
         ),
     )

@@ -10,6 +10,7 @@ import keras
 from ferflow.params import EarlyStoppingParams, PlateauParams
 from ferflow.training.callbacks import Epoch
 from ferflow.training.checkpoint import Checkpoint, Progress, assign, values_of
+from ferflow.training.pipeline import Targets
 
 
 class Resumable(keras.callbacks.Callback):
@@ -52,6 +53,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         history: All rows so far; another callback appends to it.
         resumables: The phase's callbacks that have a state.
         start: The state to go on from within the phase; None begins it.
+        targets: What the phase trains on in the place of labels; None for the labels.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         history: list[Epoch],
         resumables: Sequence[Resumable],
         start: Progress | None,
+        targets: Targets | None,
     ) -> None:
         super().__init__()
         self._checkpoint = checkpoint
@@ -70,6 +73,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         self._history = history
         self._resumables = resumables
         self._start = start
+        self._targets = [] if targets is None else [targets]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Bring optimizer and callbacks into the state to go on from; the model is in it already."""
@@ -87,6 +91,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
             epoch + 1,
             optimizer=values_of(self.model.optimizer.variables),
             callbacks=[callback.state() for callback in self._resumables],
+            targets=self._targets,
         )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
