@@ -17,6 +17,7 @@ PROGRESS = Progress(
     model=[np.arange(6, dtype=np.float32).reshape(2, 3), np.array([1, 2], np.uint32)],
     optimizer=[np.array(7, np.int64)],
     callbacks=[{"best": None, "wait": 2, "best_weights": [np.array([np.pi], "float32")]}, {}],
+    targets=[np.eye(2, dtype=np.float32)],
 )
 
 
@@ -74,8 +75,8 @@ def test_the_last_state_stays_until_the_next_is_whole(
 
 
 def flipped(content: bytes) -> bytes:
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    at = content.index(np.array([np.pi], "float32").tobytes())
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
 
 @pytest.mark.parametrize(
