@@ -280,6 +280,27 @@ def test_a_phase_has_its_own_choices_or_those_of_the_recipe(tmp_path: Path) -> N
     assert (recipe.augment_of(first), recipe.augment_of(last)) == (recipe.augment, AugmentParams())
 
 
+def two_phases(tmp_path: Path, first: str, last: str) -> Recipe:
+    text = changed(
+        "all: {trainable: all, epochs: 1, learning_rate: 1e-4}",
+        f"first: {{trainable: all, epochs: 1, learning_rate: 1e-4, {first}}}\n"
+        f"        last: {{trainable: all, epochs: 1, learning_rate: 1e-4, {last}}}",
+    )
+    return load(tmp_path, text).recipe("tiny")
+
+
+def test_a_phase_may_see_images_at_another_size_but_the_last(tmp_path: Path) -> None:
+    recipe = two_phases(tmp_path, "input_size: 32", "self_distillation: 0.5")
+    assert [recipe.size_of(phase) for phase in recipe.phases.values()] == [32, recipe.input_size]
+    with pytest.raises(FerflowError, match=r"phases.last.input_size: the last phase trains at 32 pixels"):
+        two_phases(tmp_path, "augment: true", "input_size: 32")
+
+
+def test_a_model_that_has_learnt_nothing_teaches_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FerflowError, match=r"phases.first.self_distillation: before the first phase"):
+        two_phases(tmp_path, "self_distillation: 0.5", "augment: true")
+
+
 PLATEAU = "reduce_lr_on_plateau: {factor: 0.5, patience: 2}"
 
 

@@ -332,3 +332,35 @@ def test_balanced_weights_and_balanced_sampling_raise_the_rare_class() -> None:
         train(model, recipe, rare, device=CPU, seed=1)
         shares.append(np.asarray(model(IMAGES, training=False)).mean(axis=0)[1])
     assert min(shares[1:]) > 1.5 * shares[0]
+
+
+def test_a_phase_at_another_size_goes_on_with_the_weights() -> None:
+    sizes: list[int] = []
+
+    def pooled(size: int) -> keras.Model:
+        keras.utils.set_random_seed(5)
+        sizes.append(size)
+        inputs, x = image_input((16, 16, 1), input_size=size)
+        x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x))
+        return keras.Model(inputs, classifier(x, 7), name="pooled")
+
+    model = pooled(16)
+    phases = {"small": a_phase("all", 1, 0.05, input_size=24), "large": a_phase("all", 1, 1e-30)}
+    recipe = a_recipe(phases=phases)
+    train(model, recipe, DATA, device=CPU, seed=1, resized=pooled)
+    assert sizes == [16, 24, 16]
+    alone = pooled(24)
+    only = a_recipe(input_size=24, phases={"small": a_phase("all", 1, 0.05)})
+    train(alone, only, DATA, device=CPU, seed=1)
+    for ours, theirs in zip(model.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_network_whose_weights_depend_on_its_size_cannot_change_it() -> None:
+    def flat(size: int) -> keras.Model:
+        inputs, x = image_input((16, 16, 1), input_size=size)
+        return keras.Model(inputs, classifier(keras.layers.Flatten()(x), 7), name="flat")
+
+    phases = {"small": a_phase("all", 1, 0.05, input_size=24), "large": a_phase("all", 1, 0.05)}
+    with pytest.raises(FerflowError, match="'flat' has other weights at 24 pixels than at 16"):
+        train(flat(16), a_recipe(phases=phases), DATA, device=CPU, seed=1, resized=flat)
