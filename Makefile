@@ -73,6 +73,13 @@ dataset: env ## Your own images: make dataset NAME=mine SOURCE=<folder, archive,
 fer2013: ## The same pipeline on FER-2013: make fer2013 [SOURCE=<folder, archive, csv, address>] [BUDGET=quick|full] [SHA256=...]
 	@$(MAKE) --no-print-directory dataset NAME=fer2013 BUDGET=$(or $(BUDGET),quick)
 
+# What the source of cnn2_small tried, and a second learning rate.
+TRIALS := batch_size=16,32,64 options.dropout=0.3,0.4,0.5 phases.all.learning_rate=0.001,0.0003
+
+.PHONY: trials
+trials: env ## Hyper-parameter trials: make trials [MODEL=cnn2_small] [SET="batch_size=16,32 options.dropout=0.3,0.5"] [JOBS=1]
+	@python -m ferflow.trials $(or $(MODEL),cnn2_small) $(or $(SET),$(TRIALS)) --jobs $(or $(JOBS),1)
+
 .PHONY: register
 register: env ## Project DVC's files into MLflow again, e.g. after deleting mlflow.db
 	dvc repro --single-item --force register

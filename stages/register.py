@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ferflow.data.arrays import open_images
 from ferflow.data.labelled import labelled_samples
 from ferflow.errors import FerflowError
-from ferflow.files import read_table, write_json
+from ferflow.files import read_table, sha256_of_file, write_json
 from ferflow.labels import EMOTIONS
 from ferflow.params import load_params
-from ferflow.stage import run
+from ferflow.stage import heavy_imports, run
+
+if TYPE_CHECKING:
+    from ferflow.tracking.projection import TrainedModel
 
 
 def main() -> None:
@@ -34,27 +40,30 @@ def main() -> None:
     from ferflow.tracking.projection import TrainedModel, project
     from ferflow.tracking.store import connect, is_experiment_copy
 
-    models = [
-        TrainedModel(name, arguments.models / name / "model.keras", arguments.reports / "models" / name)
+    models = {
+        name: TrainedModel(name, arguments.models / name / "model.keras", arguments.reports / "models" / name)
         for name in params.models
-    ]
-    champion = next(model for model in models if model.name == best["model"]).training()
+    }
+    training = models[best["model"]].training()
     labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
-    # A queued experiment runs in a copy of the project: it is one of many, and moves no alias.
-    version = project(
-        connect(f"ferflow-{params.dataset}"),
-        models,
-        None if is_experiment_copy() else best["model"],
-        data=DataUsed(
-            params.dataset,
-            params.source.source,
-            labelled[["sample_id", "label", "split"]],
-            champion["data_sha256"],
-        ),
-        registered_model=params.source.registered_model,
-        image_shape=open_images(arguments.images).shape[1:],
-        labels=EMOTIONS,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        models[best["model"]] = champion = _as_evaluated(models[best["model"]], Path(folder))
+        # A queued experiment runs in a copy of the project: it is one of many, and moves no alias.
+        version = project(
+            connect(f"ferflow-{params.dataset}"),
+            list(models.values()),
+            None if is_experiment_copy() else champion.name,
+            data=DataUsed(
+                params.dataset,
+                params.source.source,
+                labelled[["sample_id", "label", "split"]],
+                training["data_sha256"],
+            ),
+            registered_model=params.source.registered_model,
+            image_shape=open_images(arguments.images).shape[1:],
+            labels=EMOTIONS,
+        )
+        model_sha256 = sha256_of_file(champion.file)
     # No version number and no run id: they belong to one store, this file to all of them.
     write_json(
         arguments.out,
@@ -62,7 +71,8 @@ def main() -> None:
             "model": best["model"],
             "registered_model": params.source.registered_model,
             "chosen_by": "val_macro_f1",
-            "fingerprint": champion["fingerprint"],
+            "fingerprint": training["fingerprint"],
+            "model_sha256": model_sha256,
             "val_macro_f1": float(best["val_macro_f1"]),
             "test_accuracy": float(best["test_accuracy"]),
             "test_macro_f1": float(best["test_macro_f1"]),
@@ -73,6 +83,21 @@ def main() -> None:
         print(f"register: {best['model']} is the best of this experiment; {name}@champion stays as it is")
     else:
         print(f"register: {best['model']} is {name} version {version.version} @champion")
+
+
+def _as_evaluated(model: TrainedModel, folder: Path) -> TrainedModel:
+    """Return a model with the file of what was evaluated, made in `folder` if that saw several views."""
+    # What its report says: params.yaml may have changed since.
+    info = model.info()
+    if info.views == 1:
+        return model
+    with heavy_imports():
+        from ferflow.models.saving import load_model, save_model
+        from ferflow.models.views import averaged_over_views
+    views, trained = info.evaluate, load_model(model.file)
+    file = folder / model.file.name
+    save_model(averaged_over_views(trained, horizontal_flip=views.horizontal_flip, shift=views.shift), file)
+    return replace(model, file=file)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ validate:
   max_class_ratio: {limit: 10, severity: warning}
 split: {duplicates: clean, val_fraction: 0.1, test_fraction: 0.2}
 training: {precision: auto}
+evaluate: {horizontal_flip: true, shift: 2}
 models:
   tiny:
     architecture: cnn4
@@ -180,6 +181,7 @@ def test_a_limit_that_is_none_is_refused(tmp_path: Path, limit: str, problem: st
         ("sha256: null", "sha265: null", "datasets.faces.sha265", "sha256"),
         ("    architecture: cnn4", "    architectur: cnn4", "models.tiny.architectur", "architecture"),
         ("patience: 3", "patiense: 3", "early_stopping.patiense", "patience"),
+        ("horizontal_flip:", "horizontal_flop:", "evaluate.horizontal_flop", "horizontal_flip"),
         ("batch_size: 128", "batchsize: 128", "batchsize", "batch_size"),
         ("learning_rate: 0.001", "learning_rat: 0.001", "phases.all.learning_rat", "learning_rate"),
     ],
@@ -223,6 +225,10 @@ def test_several_mistakes_are_named_at_once(tmp_path: Path) -> None:
         ("sha256: null", f"sha256: {'A' * 64}", "datasets.faces.sha256"),
         ("sha256: null", "sha256: 12ab", "datasets.faces.sha256"),
         ("precision: auto", "precision: float16", "training.precision"),
+        ("horizontal_flip: true", "horizontal_flip: 1", "evaluate.horizontal_flip"),
+        ("shift: 2", "shift: -1", "evaluate.shift"),
+        ("shift: 2", "shift: 9", "evaluate.shift"),
+        ("shift: 2", "shift: 0.1", "evaluate.shift"),
         ("architecture: cnn4", "architecture: ../cnn4", "models.tiny.architecture"),
         ("learning_rate: 0.001", "learning_rate: 0", "phases.all.learning_rate"),
         ("learning_rate: 0.001", "learning_rate: .inf", "phases.all.learning_rate"),

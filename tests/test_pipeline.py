@@ -133,6 +133,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.set_params(
         validate__min_samples_per_label=6,
         validate__min_label_signal=0,  # 126 faces tell too little
+        evaluate__shift=1,
         models={"first": small, "second": other},
     )
     return project
@@ -176,6 +177,10 @@ def test_training_again_gives_the_same_bytes_and_the_same_run(finished: Project)
 
 
 def test_registered_model_gives_named_probabilities(finished: Project) -> None:
+    _assert_champion_answers_as_reported(finished, views=5)
+
+
+def _assert_champion_answers_as_reported(finished: Project, *, views: int) -> None:
     finished.run("tests_predict")
     predicted = pd.read_parquet(finished.folder / "predicted.parquet")
     samples = pd.read_parquet(finished.folder / "data" / DATASET / "samples.parquet")
@@ -184,7 +189,9 @@ def test_registered_model_gives_named_probabilities(finished: Project) -> None:
     np.testing.assert_allclose(predicted.sum(axis=1), 1.0, atol=1e-5)
     # The same answers as in the report, joined by id.
     champion = json.loads((finished.reports / "champion.json").read_text())["model"]
-    reported = pd.read_parquet(finished.reports / "models" / champion / "predictions.parquet")
+    report = finished.reports / "models" / champion
+    assert json.loads((report / "model.json").read_text())["views"] == views
+    reported = pd.read_parquet(report / "predictions.parquet")
     predicted["sample_id"] = samples["sample_id"]
     both = reported.merge(predicted, on="sample_id", validate="one_to_one")
     assert len(both) == len(reported)
@@ -271,6 +278,17 @@ def test_mistake_costs_one_line_and_no_output(
     assert len([line for line in output.splitlines() if line.startswith("error: ")]) == 1
     assert "Traceback" not in output
     assert _contents(finished) == kept
+
+
+def test_other_views_evaluate_again_and_register_what_was_evaluated(finished: Project) -> None:
+    finished.set_params(evaluate__shift=0)
+    output = finished.run("dvc", "repro")
+    assert "Running stage 'evaluate@first'" in output
+    assert "Running stage 'train" not in output
+    best = pd.read_csv(finished.reports / "leaderboard.csv")["model"][0]
+    store = finished.store()
+    assert (store["champion"], len(store["runs"])) == (["2", best, True], 2)
+    _assert_champion_answers_as_reported(finished, views=1)
 
 
 def _contents(project: Project) -> dict[str, bytes]:

@@ -38,7 +38,9 @@ def main() -> None:
 
     store = connect(f"ferflow-{params.dataset}")
     version = registered_champion(store, winner["registered_model"])
-    if version is None or version.tags.get("fingerprint") != winner["fingerprint"]:
+    # Of the same training there may be several models: one for each choice of views at evaluation.
+    identity = ("fingerprint", "model_sha256")
+    if version is None or any(version.tags.get(key) != winner.get(key) for key in identity):
         _register_again()
         version = registered_champion(store, winner["registered_model"])
     if version is None:

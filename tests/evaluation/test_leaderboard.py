@@ -14,7 +14,7 @@ from ferflow.errors import FerflowError
 from ferflow.evaluation import leaderboard
 from ferflow.evaluation.leaderboard_figure import leaderboard_figure
 from ferflow.files import read_json, read_table, write_json
-from ferflow.params import load_params
+from ferflow.params import EvaluateParams, load_params
 
 from .invented import MODEL
 
@@ -22,12 +22,19 @@ ROOT = Path(__file__).parents[2]
 
 
 def write_report(
-    folder: Path, name: str, *, val: float = 0.6, test: float = 0.5, parameters: int = 1000
+    folder: Path,
+    name: str,
+    *,
+    val: float = 0.6,
+    test: float = 0.5,
+    parameters: int = 1000,
+    flip: bool = False,
 ) -> None:
     def scores(value: float, samples: int) -> dict[str, float | int]:
         return {"macro_f1": value, "accuracy": value + 0.05, "log_loss": 1.2, "samples": samples}
 
-    info = MODEL.model_copy(update={"model": name, "parameters": parameters})
+    views = EvaluateParams(horizontal_flip=flip, shift=0)
+    info = MODEL.model_copy(update={"model": name, "parameters": parameters, "evaluate": views})
     write_json(folder / name / "metrics.json", {"val": scores(val, 300), "test": scores(test, 400)})
     write_json(folder / name / "model.json", info.model_dump())
 
@@ -107,6 +114,30 @@ def test_models_that_were_measured_on_different_samples_are_not_compared(tmp_pat
     write_json(tmp_path / "old" / "metrics.json", metrics)
     with pytest.raises(FerflowError, match=r"different test samples \(old 399, new 400\)"):
         leaderboard.read(tmp_path, ["old", "new"])
+
+
+def test_models_that_saw_other_views_are_not_compared(tmp_path: Path) -> None:
+    write_report(tmp_path, "old")
+    write_report(tmp_path, "new", flip=True)
+    with pytest.raises(FerflowError, match=r"different views of an image \(old 1, new 2\)"):
+        leaderboard.read(tmp_path, ["old", "new"])
+
+
+def test_the_page_says_over_how_many_views_all_probabilities_are_the_mean(tmp_path: Path) -> None:
+    write_report(tmp_path, "one")
+    write_report(tmp_path, "two", flip=True)
+    one, two = (leaderboard.rank(leaderboard.read(tmp_path, [name])) for name in ("one", "two"))
+    assert "views" not in leaderboard.as_markdown(one)
+    assert "the mean over 2 views of an image" in leaderboard.as_markdown(two)
+
+
+def test_a_report_from_before_there_were_views_is_of_one_view(tmp_path: Path) -> None:
+    write_report(tmp_path, "old")
+    path = tmp_path / "old" / "model.json"
+    content = read_json(path)
+    del content["evaluate"], content["views"]
+    write_json(path, content)
+    assert leaderboard.read(tmp_path, ["old"])["views"].tolist() == [1]
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from ferflow.errors import FerflowError
-from ferflow.evaluation import report
+from ferflow.evaluation import metrics, report
+from ferflow.evaluation.outcomes import join
 from ferflow.files import read_json
 from ferflow.labels import EMOTIONS
+from ferflow.params import EvaluateParams
 
 from .invented import MODEL, history_table, labels_table, predictions_table
 
@@ -75,6 +77,16 @@ def test_classification_report_names_both_splits_and_all_emotions(folder: Path) 
     assert max(map(len, lines)) <= 80
     for emotion in EMOTIONS:
         assert sum(line.strip().startswith(emotion) for line in lines) == 2
+
+
+def test_classification_report_says_if_there_was_more_than_one_view() -> None:
+    outcomes = join(PREDICTIONS, LABELS)
+    several = MODEL.model_copy(update={"evaluate": EvaluateParams(horizontal_flip=True, shift=2)})
+    texts = [
+        report.classification_text(outcomes, metrics.summarize(outcomes), model) for model in (MODEL, several)
+    ]
+    assert "views" not in texts[0]
+    assert texts[1].splitlines()[2] == "Probabilities are the mean over 10 views of each image."
 
 
 @pytest.mark.parametrize(

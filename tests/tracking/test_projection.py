@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pandas as pd
 import pytest
 
 from ferflow.errors import FerflowError
+from ferflow.evaluation.model_info import ModelInfo
+from ferflow.files import write_json
 from ferflow.labels import EMOTIONS
+from ferflow.params import EvaluateParams
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.projection import TrainedModel, project
 from ferflow.tracking.registry import registered_champion
@@ -34,13 +38,30 @@ def models(tmp_path: Path, training: dict[str, Any], history: pd.DataFrame) -> l
         trained = TrainedModel(name, tmp_path / "models" / f"{name}.keras", tmp_path / "reports" / name)
         save_model(model, trained.file)
         trained.report.mkdir(parents=True)
-        scores = {"accuracy": 0.5 + index / 10, "macro_f1": 0.4 + index / 10, "samples": 2}
-        (trained.report / "metrics.json").write_text(json.dumps({"val": scores, "test": scores}))
+        _evaluate(trained, 0.5 + index / 10, flip=False)
         content = training | {"model": name, "fingerprint": str(index) * 64}
         (trained.report / "training.json").write_text(json.dumps(content))
         history.to_csv(trained.report / "history.csv", index=False)
         found.append(trained)
     return found
+
+
+def _evaluate(model: TrainedModel, accuracy: float, *, flip: bool) -> None:
+    """Write what an evaluation leaves in a model's report."""
+    scores = {"accuracy": accuracy, "macro_f1": accuracy - 0.1, "samples": 2}
+    info = ModelInfo(
+        model=model.name,
+        architecture="cnn4",
+        parameters=455,
+        trainable_parameters=455,
+        epochs=2,
+        precision="float32",
+        fingerprint="f" * 64,
+        input_size=8,
+        evaluate=EvaluateParams(horizontal_flip=flip, shift=0),
+    )
+    write_json(model.report / "metrics.json", {"val": scores, "test": scores})
+    write_json(model.report / "model.json", info.model_dump())
 
 
 def _project(store: Store, models: list[TrainedModel], champion: str, data: DataUsed) -> str:
@@ -100,6 +121,42 @@ def test_projection_converges_whatever_was_there(
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     with pytest.raises(mlflow.exceptions.MlflowException):
         model.predict(np.zeros((3, 9, 9, 1), np.uint8))
+
+
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
+def test_other_views_are_another_version_of_the_same_run(
+    store: Store, models: list[TrainedModel], data: DataUsed
+) -> None:
+    import mlflow
+
+    from ferflow.models.saving import load_model, save_model
+    from ferflow.models.views import averaged_over_views
+
+    first, second = models
+    mirrored = replace(second, file=second.file.with_name("mirrored.keras"))
+    averaged = averaged_over_views(load_model(second.file), horizontal_flip=True, shift=0)
+    save_model(averaged, mirrored.file)
+    # There and back: the version of each choice of views is found again, and the run follows.
+    for model, accuracy, flip, version in (
+        (second, 0.6, False, "1"),
+        (mirrored, 0.7, True, "2"),
+        (mirrored, 0.7, True, "2"),
+        (second, 0.6, False, "1"),
+    ):
+        _evaluate(model, accuracy, flip=flip)
+        assert _project(store, [first, model], "second", data) == version
+        champion = registered_champion(store, NAME)
+        assert champion is not None
+        run = store.client.get_run(champion.run_id)
+        assert run.data.metrics["val/accuracy"] == accuracy
+        assert run.data.tags["evaluate.horizontal_flip"] == json.dumps(flip)
+        assert f"-S evaluate.horizontal_flip={json.dumps(flip)}" in run.data.tags["mlflow.note.content"]
+        assert champion.tags["evaluate.horizontal_flip"] == json.dumps(flip)
+        assert ("the mean over 2 views" in champion.description) is flip
+    assert _state(store) == (["first", "second"], ["second", "second"], "second")
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8)
+    served = mlflow.pyfunc.load_model(f"models:/{NAME}/2").predict(images)
+    np.testing.assert_allclose(served, averaged.predict_on_batch(images), atol=1e-6)
 
 
 def test_missing_report_is_one_line(store: Store, models: list[TrainedModel], data: DataUsed) -> None:

@@ -36,16 +36,17 @@ def read(folder: Path, models: Iterable[str]) -> pd.DataFrame:
 
     Raises:
         FerflowError: A model's file is missing or not complete, or was written for another model,
-            or the models were not measured on equally many samples.
+            or the models were not measured on equally many samples and views of them.
     """
     rows = [_read_model(folder / name, name) for name in models]
     table = pd.DataFrame(rows)
-    for split in EVALUATED_SPLITS:
-        sizes = dict(zip(table["model"], table[f"{split}_samples"], strict=True))
-        if len(set(sizes.values())) > 1:
-            found = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+    alike = {f"{split}_samples": f"{split} samples" for split in EVALUATED_SPLITS}
+    for column, what in (alike | {"views": "views of an image"}).items():
+        counts = dict(zip(table["model"], table[column], strict=True))
+        if len(set(counts.values())) > 1:
+            found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
             raise FerflowError(
-                f"{folder}: the models were measured on different {split} samples ({found}): run `dvc repro`."
+                f"{folder}: the models were measured on different {what} ({found}): run `dvc repro`."
             )
     return table
 
@@ -83,7 +84,7 @@ def as_markdown(ranked: pd.DataFrame) -> str:
         f"({champion.val_macro_f1:.3f}, {champion.val_samples:,} samples) of {_count(ranked)}. "
         "Of equals, the one with fewer parameters wins, then the one whose name sorts first. "
         f"The test split ({champion.test_samples:,} samples) is reported and chooses nothing; its accuracy "
-        "stands with its standard error √(p(1 − p)/n), in percentage points.\n\n"
+        f"stands with its standard error √(p(1 − p)/n), in percentage points.{_seen(champion.views)}\n\n"
         f"{_tabulate(shown, 'pipe')}\n"
     )
 
@@ -117,7 +118,7 @@ def _read_model(folder: Path, name: str) -> dict[str, Any]:
         "model": name,
         "architecture": info.architecture,
         **measured,
-        **info.model_dump(exclude={"model"}),
+        **info.model_dump(exclude={"model", "evaluate"}),
     }
 
 
@@ -157,6 +158,10 @@ def _tabulate(shown: pd.DataFrame, style: str) -> str:
         colalign=["left" if column in words else "right" for column in shown.columns],
         disable_numparse=True,
     )
+
+
+def _seen(views: int) -> str:
+    return f" All probabilities are the mean over {views} views of an image." if views > 1 else ""
 
 
 def _count(ranked: pd.DataFrame) -> str:

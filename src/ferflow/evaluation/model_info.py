@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
 from ferflow.errors import FerflowError
 from ferflow.files import read_json
+from ferflow.params import EvaluateParams
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -25,6 +26,8 @@ class ModelInfo(BaseModel):
         precision: Computation during training, e.g. `"mixed_bfloat16"`.
         fingerprint: Identity of the training, as in its MLflow run.
         input_size: Side of the image that the first layer sees, in pixels.
+        evaluate: Over which views of an image its probabilities were averaged; a model.json without it is of
+            one that saw the image alone.
     """
 
     # A reader takes what it knows: a later version may write more about a model.
@@ -38,6 +41,13 @@ class ModelInfo(BaseModel):
     precision: str
     fingerprint: str
     input_size: Count
+    evaluate: EvaluateParams = EvaluateParams(horizontal_flip=False, shift=0)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def views(self) -> int:
+        """Number of views of an image over which its probabilities were averaged; 1 is the image alone."""
+        return (5 if self.evaluate.shift else 1) * (2 if self.evaluate.horizontal_flip else 1)
 
 
 def read_model_info(path: Path) -> ModelInfo:

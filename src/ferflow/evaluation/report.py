@@ -67,6 +67,8 @@ def classification_text(outcomes: dict[str, Outcomes], summary: Summary, model: 
         f"{model.model}: {model.architecture}, {model.parameters:,} parameters, "
         f"{model.input_size} px input, {model.epochs} epoch(s), {model.precision}\n"
     ]
+    if model.views > 1:
+        sections.append(f"Probabilities are the mean over {model.views} views of each image.\n")
     for split, of_split in outcomes.items():
         values = summary[split]
         heading = f"{_SPLIT_TITLES[split]}: {values['samples']:,} images"

@@ -18,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ferflow.errors import FerflowError
 from ferflow.params.base import Strict
 from ferflow.params.data import DatasetParams, IngestParams, LayoutParams, Limit, SplitParams, ValidateParams
+from ferflow.params.evaluation import EvaluateParams
 from ferflow.params.training import (
     AugmentParams,
     EarlyStoppingParams,
@@ -32,6 +33,7 @@ __all__ = [
     "Budget",
     "DatasetParams",
     "EarlyStoppingParams",
+    "EvaluateParams",
     "IngestParams",
     "LayoutParams",
     "Limit",
@@ -69,6 +71,7 @@ class Params(Strict):
     validate_: ValidateParams = Field(alias="validate")
     split: SplitParams
     training: TrainingParams
+    evaluate: EvaluateParams
     models: Annotated[dict[str, ModelParams], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from mlflow.entities.model_registry import ModelVersion
 
 from ferflow.errors import FerflowError
+from ferflow.evaluation.model_info import ModelInfo, read_model_info
 from ferflow.files import read_json, read_table
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.registry import Candidate, register_champion
@@ -23,7 +25,7 @@ class TrainedModel:
 
     Attributes:
         name: Its name in params.yaml.
-        file: The trained model.
+        file: The trained model; of the champion, the model as it was evaluated: what is registered.
         report: Holds training.json and history.csv of its training, and all that evaluation wrote.
     """
 
@@ -35,6 +37,10 @@ class TrainedModel:
         """Return training.json."""
         content: dict[str, Any] = read_json(self.report / "training.json")
         return content
+
+    def info(self) -> ModelInfo:
+        """Return model.json."""
+        return read_model_info(self.report / "model.json")
 
     def metrics(self) -> dict[str, float]:
         """Return metrics.json with MLflow's names: `val/macro_f1` and so on."""
@@ -79,8 +85,9 @@ def project(
             run = find_run(store, training["fingerprint"])
             if run is None or not matches_history(store, run, history):
                 run = rebuild_run(store, training, history, data)
-            note = {"mlflow.note.content": _note(model, training)}
-            log_results(store, run, model.metrics(), {"report": model.report}, note)
+            views = _views(model)
+            tags = {"mlflow.note.content": _note(model, training, views), **views}
+            log_results(store, run, model.metrics(), {"report": model.report}, tags)
             if model.name == champion:
                 candidate = _candidate(model, training, image_shape, labels)
                 version = register_champion(store, registered_model, run, candidate)
@@ -97,7 +104,8 @@ def _candidate(
 ) -> Candidate:
     if not model.file.is_file():
         raise FerflowError(f"{model.file} is missing: run `dvc repro` or `dvc checkout` to bring it back.")
-    metrics = model.metrics()
+    metrics, views = model.metrics(), model.info().views
+    mean = f", the mean over {views} views of an image" if views > 1 else ""
     headline = ("val/macro_f1", "val/accuracy", "test/macro_f1", "test/accuracy")
     return Candidate(
         name=model.name,
@@ -109,24 +117,32 @@ def _candidate(
             f"`{model.name}` on `{training['dataset']}`: the best of its leaderboard by validation macro-F1 "
             f"({metrics['val/macro_f1']:.4f}); test accuracy {metrics['test/accuracy']:.4f}. Takes uint8 "
             f"images (N, {image_shape[0]}, {image_shape[1]}, 1), gives one probability for each of "
-            f"{', '.join(labels)}."
+            f"{', '.join(labels)}{mean}."
         ),
         tags={
             "model": model.name,
             "dataset": training["dataset"],
             "data_sha256": training["data_sha256"],
+            **_views(model),
             **{name.replace("/", "_"): f"{metrics[name]:.4f}" for name in headline},
         },
     )
 
 
-def _note(model: TrainedModel, training: Mapping[str, Any]) -> str:
+def _views(model: TrainedModel) -> dict[str, str]:
+    """Return over which views of an image a model was evaluated, as params.yaml says it."""
+    views = model.info().evaluate.model_dump()
+    return {f"evaluate.{key}": json.dumps(value) for key, value in views.items()}
+
+
+def _note(model: TrainedModel, training: Mapping[str, Any], views: Mapping[str, str]) -> str:
     """Return a run's description: what it is and how to make it again."""
+    evaluated = " ".join(f"-S {key}={value}" for key, value in views.items())
     return (
         f"**{model.name}** (`{training['architecture']}`) on data set `{training['dataset']}`, "
         f"`{training['budget']}` budget, {training['precision']} on "
         f"{training['device']}.\n\nReproduce: check out the commit of the tag `git_commit`, then\n"
-        f"`dvc exp run -S dataset={training['dataset']} -S budget={training['budget']} "
+        f"`dvc exp run -S dataset={training['dataset']} -S budget={training['budget']} {evaluated} "
         f"train@{model.name} evaluate@{model.name}`\n"
         "with the params above, if they are not those of the commit."
     )

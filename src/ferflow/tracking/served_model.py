@@ -16,7 +16,8 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-_BATCH = 256
+#: Few, since a model may look at ten views of each image at once.
+_BATCH = 32
 
 
 class EmotionModel(PythonModel):  # type: ignore[misc]

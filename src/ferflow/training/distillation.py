@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from ferflow.models.inference import predict_probabilities
+from ferflow.models.views import averaged_over_views
 from ferflow.training.pipeline import Images, LabelledRows, Targets
 
 
@@ -28,6 +29,8 @@ def mixed_with_predictions(model: keras.Model, images: Images, split: LabelledRo
     Returns:
         float32 of shape (n, classes); each row sums to one.
     """
-    believed = predict_probabilities(model, images, split.rows, mirrored=True)
+    teacher = averaged_over_views(model, horizontal_flip=True, shift=0)
+    # Two views of each image: half as many in a batch.
+    believed = predict_probabilities(teacher, images, split.rows, batch_size=128)
     labels = np.eye(believed.shape[-1], dtype=np.float32)[split.labels]
     return labels + np.float32(share) * (believed - labels)

@@ -25,7 +25,7 @@ _PACKAGE: Final = Path(__file__).parent.parent
 
 def code_files(architecture: str) -> list[Path]:
     """Return the source files that decide a training's result, sorted."""
-    names = ("__init__", "attention", "inference", "layers", "pretrained", "saving", architecture)
+    names = ("__init__", "attention", "inference", "layers", "pretrained", "saving", "views", architecture)
     models = [_PACKAGE / "models" / f"{name}.py" for name in names]
     return sorted([*models, *(_PACKAGE / "training").glob("*.py")])
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ferflow.models.layers import classifier, image_input
+from ferflow.training.distillation import mixed_with_predictions
+from ferflow.training.pipeline import LabelledRows
+
+IMAGES = np.random.default_rng(2).integers(0, 256, (9, 6, 6, 1), dtype=np.uint8)
+# Neither all rows nor in their order: a target must follow its row.
+SPLIT = LabelledRows(np.array([7, 0, 3, 8, 2]), np.array([4, 0, 6, 4, 1], dtype=np.int32))
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(4)
+    inputs, x = image_input((6, 6, 1), input_size=6)
+    # Both are others in training: the one is noise, the other learns.
+    x = keras.layers.Dropout(0.5)(keras.layers.Flatten()(x))
+    x = keras.layers.BatchNormalization()(x)
+    return keras.Model(inputs, classifier(x, 7), name="linear")
+
+
+def believed(model: keras.Model) -> npt.NDArray[np.float32]:
+    images = IMAGES[SPLIT.rows]
+    plain, mirrored = (np.asarray(model.predict_on_batch(view)) for view in (images, images[:, :, ::-1]))
+    assert not np.allclose(plain, mirrored, atol=1e-3), "the mirror image makes no difference"
+    return np.asarray((plain + mirrored) / 2, dtype=np.float32)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_targets_are_distributions_between_label_and_belief(model: keras.Model, share: float) -> None:
+    targets = mixed_with_predictions(model, IMAGES, SPLIT, share)
+    assert targets.dtype == np.float32
+    np.testing.assert_allclose(targets.sum(axis=1), 1.0, atol=1e-6)
+    labels = np.eye(7)[SPLIT.labels]
+    np.testing.assert_allclose(targets, (1 - share) * labels + share * believed(model), atol=1e-6)
+
+
+def test_without_a_share_targets_are_the_labels(model: keras.Model) -> None:
+    targets = mixed_with_predictions(model, IMAGES, SPLIT, 0.0)
+    np.testing.assert_array_equal(targets, np.eye(7, dtype=np.float32)[SPLIT.labels])
+
+
+def test_asking_changes_nothing_of_the_model(model: keras.Model) -> None:
+    before = model.get_weights()
+    mixed_with_predictions(model, IMAGES, SPLIT, 0.5)
+    for ours, theirs in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
