@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -70,3 +72,15 @@ def test_native_noise_is_shown_when_the_import_fails(capfd: pytest.CaptureFixtur
         raise ImportError
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "libcudart is missing\nafter\n"
+
+
+def test_keras_is_loaded_without_what_others_can_still_load() -> None:
+    code = (
+        "import sys\n"
+        "from ferflow.stage import heavy_imports\n"
+        "with heavy_imports():\n"
+        "    import keras\n"
+        "assert not {'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "import matplotlib.pyplot, sklearn.metrics\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

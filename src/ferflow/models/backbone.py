@@ -49,7 +49,7 @@ def build(
         network: A model of `keras.applications`, e.g. `"ResNet50"` or `"EfficientNetV2B0"`.
         weights: `"imagenet"` (fetched once into Keras's cache), the path of a weights file from the root of
             the project, or None for random weights.
-        weights_sha256: Checksum of that file. Without it, another content trains no model anew.
+        weights_sha256: Checksum of that file.
         base_batch_norm: Whether the base's last feature map is normalised before it is pooled.
         pooling: How the last feature map becomes a vector: `"avg"`, `"max"` or `"flatten"`.
         feature_dropout: Share of the pooled vector that is dropped, in [0, 1).

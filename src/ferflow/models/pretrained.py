@@ -38,11 +38,11 @@ def load_base(
         network: Its name, for messages.
         input_size: Side of the square input in pixels.
         weights: `"imagenet"`, the path of a weights file, or None for random weights.
-        weights_sha256: Checksum of that file, checked before it is read; None takes any content.
+        weights_sha256: Checksum of that file, checked before it is read; None where there is no file.
 
     Raises:
-        FerflowError: The input is too small for the network, its weights cannot be had, or they are
-            another network's.
+        FerflowError: The input is too small for the network, its weights cannot be had, have no or another
+            checksum, or are another network's.
     """
     file = None if weights in (None, "imagenet") else _checked_file(str(weights), weights_sha256)
     if file is None and weights_sha256:
@@ -74,7 +74,11 @@ def _checked_file(weights: str, sha256: str | None) -> Path:
         raise FerflowError(
             f"params.yaml: weights '{weights}' is neither a file, nor imagenet, nor null (random weights)."
         )
-    if sha256 and (found := sha256_of_file(file)) != sha256.lower():
+    found = sha256_of_file(file)
+    if sha256 is None:
+        # Without it, another content under the same name would pass for the same training.
+        raise FerflowError(f"params.yaml: weights '{weights}' need their checksum: weights_sha256: {found}")
+    if found != sha256.lower():
         raise FerflowError(
             f"{file} has the SHA-256 {found}, not the weights_sha256 of params.yaml ({sha256}): get the "
             "right file, or change the checksum if you trust this one."
