@@ -120,7 +120,7 @@ def train_as_keras_does(model: keras.Model, recipe: Recipe, data: TrainingData, 
     )
     history = fast.fit(
         training_batches(data.images, data.train, batch_size=recipe.batch_size, seed=SEED),
-        steps_per_epoch=steps_per_epoch(len(data.train.rows), recipe.batch_size, None),
+        steps_per_epoch=steps_per_epoch(len(data.train.rows), recipe.batch_size),
         epochs=phase.epochs,
         validation_data=validation_batches(data.images, data.val, batch_size=256),
         shuffle=False,

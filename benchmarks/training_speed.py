@@ -88,7 +88,7 @@ def ferflow_round(
     fast = accelerate(model, device.precision)
     compile_model(fast, device)
     batches = training_batches(images, split, batch_size=batch_size, seed=SEED)
-    steps = steps_per_epoch(len(split.rows), batch_size, None)
+    steps = steps_per_epoch(len(split.rows), batch_size)
     return lambda: fast.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
 
 

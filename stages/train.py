@@ -85,7 +85,8 @@ def main() -> None:
         training["data_sha256"],
     )
     checkpoint = Checkpoint(arguments.checkpoint, training["fingerprint"])
-    with live_run(connect_or_warn(f"ferflow-{params.dataset}"), training, data) as log_epoch:
+    store = connect_or_warn(f"ferflow-{params.dataset}")
+    with live_run(store, training, data, hardware=device.name) as log_epoch:
         history = train(
             model,
             recipe,

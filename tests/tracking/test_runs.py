@@ -24,7 +24,7 @@ def _all_runs(store: Store) -> list[Run]:
 
 
 def _train(store: Store, training: dict[str, Any], data: DataUsed, history: pd.DataFrame) -> None:
-    with live_run(store, training, data) as log_epoch:
+    with live_run(store, training, data, hardware="2 x A100") as log_epoch:
         for row in history.to_dict("records"):
             log_epoch(row)
 
@@ -39,6 +39,7 @@ def test_live_run_holds_params_epochs_data_and_provenance(
     assert run.data.params["options.dropout"] == "0.25"
     assert run.data.params["phases.all.epochs"] == "2"
     assert run.data.tags["dvc_stage"] == "train@cnn4"
+    assert run.data.tags["hardware"] == "2 x A100"
     assert [i.dataset.name for i in run.inputs.dataset_inputs] == ["test-train", "test-val", "test-test"]
     assert {i.dataset.digest for i in run.inputs.dataset_inputs} == {"d" * 32}
     assert matches_history(store, run, history)

@@ -214,6 +214,15 @@ def test_occlusion_hides_a_rectangle_of_the_stated_area() -> None:
     assert min(levels) < 60 and max(levels) > 200
 
 
+def test_what_hides_a_face_is_not_turned_with_it() -> None:
+    occlusion = OcclusionParams(probability=1.0, min_area=0.1, max_area=0.3)
+    alone = augmented(AugmentParams(occlusion=occlusion), GRAY)
+    turned = augmented(AugmentParams(occlusion=occlusion, rotation=60.0, shear=30.0, zoom=0.3), GRAY)
+    hidden = alone != GRAY
+    np.testing.assert_array_equal(turned[hidden], alone[hidden])
+    np.testing.assert_allclose(turned[~hidden].astype(int), 100, atol=1)
+
+
 def test_occlusion_hits_the_stated_share_of_images() -> None:
     images = np.repeat(GRAY, 4, axis=0)
     occluded = augmented(AugmentParams(occlusion=OcclusionParams(probability=0.25)), images)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ferflow.errors import FerflowError
 from ferflow.training.checkpoint import Checkpoint, Progress
 
 OURS, OTHER = "a" * 64, "b" * 64
@@ -68,7 +69,9 @@ def test_the_last_state_stays_until_the_next_is_whole(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(np, "savez", half)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(
+        FerflowError, match=rf"{checkpoint.file} cannot be written \(no space left on device\)"
+    ):
         checkpoint.save(PROGRESS)
     assert checkpoint.file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [checkpoint.file]

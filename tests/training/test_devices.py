@@ -77,7 +77,9 @@ def test_gpus_compute_in_bfloat16_and_share_their_memory(monkeypatch: pytest.Mon
     monkeypatch.setattr(
         tf.config.experimental, "set_memory_growth", lambda gpu, on: growing.append(gpu) if on else None
     )
-    assert prepare("auto", 1) == Device("gpu", 2, "mixed_bfloat16")
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {"device_name": "A100"})
+    device = prepare("auto", 1)
+    assert device == Device("gpu", 2, "mixed_bfloat16") and device.name == "2 x A100"
     assert growing == ["GPU:0", "GPU:1"]
 
 
@@ -134,6 +136,7 @@ def test_a_cpu_compiles_nothing_but_jax() -> None:
 SHARED = """
 import functools
 import sys
+from dataclasses import replace
 import tensorflow as tf
 
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -146,19 +149,30 @@ import test_resume
 from ferflow.training.devices import Device
 from ferflow.training.fit import train
 
-# 33 images in batches of 16: the last is too small to be shared.
+# 33 images in batches of 16: the last is too small to be shared. Validation has 19: no batch of 16 is.
 recipe = test_resume.a_recipe(
     {
         "samples_per_epoch": 33,
         "ema_momentum": 0.5,
         "phases": {
-            "all": test_resume.a_phase("all", 1, 0.05),
+            "all": test_resume.a_phase("all", 1, 0.05, input_size=20),
+            "taught": test_resume.a_phase("all", 1, 0.05, self_distillation=0.5),
             "head": test_resume.a_phase("head", 2, 0.05),
         },
     }
 )
+val = test_resume.DATA.val
+data = replace(test_resume.DATA, val=replace(val, rows=val.rows[:19], labels=val.labels[:19]))
+test_resume.DATA = data
 model = test_resume.a_model(5)
-history = train(model, recipe, test_resume.DATA, device=Device("cpu", 2, "float32"), seed=1)
+history = train(
+    model,
+    recipe,
+    data,
+    device=Device("cpu", 2, "float32"),
+    seed=1,
+    resized=lambda size: test_resume.a_model(5, size),
+)
 loss = test_resume.loss_of(model)
 assert abs(loss - history[-1]["val_loss"]) < 1e-4, (loss, history)
 """

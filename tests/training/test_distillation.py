@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ferflow.models.layers import classifier, image_input
+from ferflow.models.layers import BASE, classifier, image_input
+from ferflow.params import Recipe
+from ferflow.training.devices import Device
 from ferflow.training.distillation import mixed_with_predictions
-from ferflow.training.pipeline import LabelledRows
+from ferflow.training.fit import train
+from ferflow.training.pipeline import LabelledRows, TrainingData
 
 IMAGES = np.random.default_rng(2).integers(0, 256, (9, 6, 6, 1), dtype=np.uint8)
 # Neither all rows nor in their order: a target must follow its row.
@@ -50,3 +55,32 @@ def test_asking_changes_nothing_of_the_model(model: keras.Model) -> None:
     mixed_with_predictions(model, IMAGES, SPLIT, 0.5)
     for ours, theirs in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("trainable", ["all", "head"], ids=["images", "features of the frozen base"])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_model_that_is_taught_nothing_but_what_it_believes_does_not_change(
+    trainable: str, share: float
+) -> None:
+    keras.utils.set_random_seed(4)
+    base_input = keras.Input((16, 16, 3))
+    base = keras.Model(base_input, keras.layers.Conv2D(4, 3, strides=2, name="conv")(base_input), name=BASE)
+    inputs, x = image_input((16, 16, 1), input_size=16, channels=3)
+    x = keras.layers.GlobalAveragePooling2D()(base(x))
+    model = keras.Model(inputs, classifier(x, 7), name="two_part")
+    before = model.get_weights()
+
+    half = np.random.default_rng(2).integers(0, 256, (24, 16, 8, 1), dtype=np.uint8)
+    labels = (np.arange(24) % 7).astype("int32")
+    # Symmetric, so that the mirror image, which the teacher sees too, is believed the same.
+    images = np.concatenate([half, half[:, :, ::-1]], axis=2)
+    data = TrainingData(
+        images, LabelledRows(np.arange(16), labels[:16]), LabelledRows(np.arange(16, 24), labels[16:])
+    )
+    phase: dict[str, Any] = {"trainable": trainable, "epochs": 1, "learning_rate": 0.1}
+    # The first phase has nobody to teach it: it does nothing.
+    phases = {"before": phase | {"learning_rate": 1e-30}, "taught": phase | {"self_distillation": share}}
+    recipe = {"input_size": 16, "batch_size": 16, "optimizer": "sgd", "phases": phases}
+    train(model, Recipe.model_validate(recipe), data, device=Device("cpu", 1, "float32"), seed=1)
+    moved = max(np.abs(ours - theirs).max() for ours, theirs in zip(model.get_weights(), before, strict=True))
+    assert moved < 1e-5 if share else moved > 1e-3

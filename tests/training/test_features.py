@@ -141,19 +141,27 @@ def test_features_are_computed_once_for_what_is_visited(
     changes: dict[str, Any], kept: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    predict = keras.Model.predict
+    predict = keras.Model.predict_on_batch
 
-    def watched(self: Any, batch: Any, **options: Any) -> Any:
+    def watched(self: Any, batch: Any) -> Any:
         seen.append(len(batch))
-        return predict(self, batch, **options)
+        return predict(self, batch)
 
-    monkeypatch.setattr(keras.Model, "predict", watched)
+    monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
     trained(a_recipe(**changes))
     if kept is None:
         visited = {*np.concatenate([epoch_order(DATA.train.labels, 5, seed=1, epoch=e) for e in range(3)])}
         kept = len(visited) + 20
         assert kept < 60
     assert sum(seen) == kept
+
+
+def test_features_of_other_images_are_computed_again(tmp_path: Path) -> None:
+    file = tmp_path / "f.npy"
+    computed(a_model(), file, visited=[np.arange(39)])
+    data = computed(a_model(), file)
+    expected = computed(a_model(), tmp_path / "new.npy")
+    np.testing.assert_array_equal(data.images, expected.images)
 
 
 def test_every_view_is_another_change_and_epochs_take_them_in_turn(tmp_path: Path) -> None:

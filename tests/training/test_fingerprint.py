@@ -9,7 +9,7 @@ import pytest
 
 from ferflow import models
 from ferflow.params import Recipe
-from ferflow.training import fit
+from ferflow.training import devices, fit
 from ferflow.training.devices import Device
 from ferflow.training.fingerprint import code_files, code_sha256, data_sha256, describe_training
 
@@ -60,6 +60,7 @@ def described(**changes: Any) -> dict[str, Any]:
         {"seed": 2},
         {"device": Device("cpu", 1, "mixed_bfloat16")},
         {"device": Device("gpu", 1, "float32")},
+        {"device": Device("gpu", 2, "float32")},
         {"data": "e" * 64},
         {"code": "e" * 64},
     ],
@@ -75,9 +76,15 @@ def test_equal_trainings_have_equal_fingerprints() -> None:
     assert len(again["fingerprint"]) == 64
 
 
-def test_the_number_of_gpus_does_not_matter() -> None:
-    one, two = (described(device=Device("gpu", count, "float32")) for count in (1, 2))
+def test_what_the_hardware_is_called_does_not_matter() -> None:
+    one, two = (described(device=Device("gpu", 1, "float32", name)) for name in ("new", "newer"))
     assert one == two
+
+
+def test_how_many_threads_share_the_work_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = described()
+    monkeypatch.setattr(devices, "cpu_threads", lambda: 77)
+    assert described()["fingerprint"] != before["fingerprint"]
 
 
 @pytest.mark.parametrize(("column", "value"), [("label", "sad"), ("sha256", "99"), ("sample_id", "e5")])
@@ -121,9 +128,15 @@ def test_the_code_is_the_architecture_and_all_of_training(architecture: str) -> 
     names = [f"{file.parent.name}/{file.name}" for file in files]
     assert f"models/{architecture}.py" in names
     assert Path(inspect.getfile(fit)) in files
-    assert {"models/layers.py", "training/augment.py", "training/phases.py", "training/pipeline.py"} <= {
-        *names
-    }
+    assert {
+        "ferflow/labels.py",
+        "data/labelled.py",
+        "models/layers.py",
+        "models/pretrained.py",
+        "training/augment.py",
+        "training/phases.py",
+        "training/pipeline.py",
+    } <= {*names}
     others = {f"models/{other}.py" for other in models.architectures()} - {f"models/{architecture}.py"}
     assert not others & {*names}, "editing one architecture would retrain another"
     assert files == sorted(files) and all(file.is_file() for file in files)

@@ -44,19 +44,24 @@ def assert_equal(ours: Batches, theirs: Batches) -> None:
         np.testing.assert_array_equal(labels, other_labels)
 
 
-@pytest.mark.parametrize(
-    ("count", "batch_size", "samples_per_epoch", "steps"),
-    [
-        (23, 5, None, 5),
-        (20, 5, None, 4),
-        (23, 5, 12, 3),
-        (23, 5, 10, 2),
-        (23, 5, 1000, 5),
-        (23, 64, None, 1),
-    ],
-)
-def test_steps_of_an_epoch(count: int, batch_size: int, samples_per_epoch: int | None, steps: int) -> None:
-    assert steps_per_epoch(count, batch_size, samples_per_epoch) == steps
+@pytest.mark.parametrize(("size", "batch_size", "steps"), [(23, 5, 5), (20, 5, 4), (12, 5, 3), (23, 64, 1)])
+def test_steps_of_an_epoch(size: int, batch_size: int, steps: int) -> None:
+    assert steps_per_epoch(size, batch_size) == steps
+
+
+def test_a_split_is_in_the_order_of_its_samples_whatever_that_of_the_rows() -> None:
+    labelled = pd.DataFrame(
+        {
+            "sample_id": ["c", "a", "d", "b"],
+            "row": [0, 1, 2, 3],
+            "split": ["train", "train", "val", "train"],
+            "class_index": [6, 5, 4, 3],
+        }
+    )
+    chosen = select(labelled, "train")
+    np.testing.assert_array_equal(chosen.rows, [1, 3, 0])
+    np.testing.assert_array_equal(chosen.labels, [5, 3, 6])
+    assert (chosen.rows.dtype, chosen.labels.dtype) == (np.int64, np.int32)
 
 
 def test_every_epoch_visits_every_sample_once() -> None:
@@ -73,6 +78,14 @@ def test_the_last_batch_of_an_epoch_is_the_rest() -> None:
     for images, labels in batches:
         assert images.dtype == np.uint8 and images.shape[1:] == (4, 4, 1)
         assert labels.dtype == np.int32
+
+
+def test_a_batch_is_read_forwards() -> None:
+    forwards = LabelledRows(np.sort(ROWS), SPLIT.labels)
+    batches = first(training_batches(IMAGES, forwards, batch_size=5, seed=1), 5)
+    orders = [rows_of([batch]) for batch in batches]
+    assert orders == [sorted(order) for order in orders]
+    assert sum(orders, []) != sorted(sum(orders, [])), "the epoch is in the order of the split"
 
 
 def test_labels_belong_to_their_images() -> None:
@@ -105,7 +118,7 @@ def test_a_stream_from_a_later_epoch_is_the_tail_of_the_whole(
             first_epoch=start,
         )
 
-    steps = steps_per_epoch(len(ROWS), 5, samples_per_epoch)
+    steps = steps_per_epoch(samples_per_epoch or len(ROWS), 5)
     skipped = first_epoch * steps
     whole = first(stream(0), skipped + 7)
     assert_equal(first(stream(first_epoch), 7), whole[skipped:])

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ferflow.params import AugmentParams
+from ferflow.training.augment import make_augmentation
 from ferflow.training.mixing import make_mixing
 from ferflow.training.rectangles import random_rectangles
 
@@ -19,11 +20,18 @@ LABELS = (np.arange(COUNT) * 3 % 7).astype("int32")
 IMAGES = np.broadcast_to((LABELS * 40).astype(np.uint8)[:, None, None, None], (COUNT, SIZE, SIZE, 1))
 
 
-def mixed(params: AugmentParams, seed: int = 11, step: int = 5) -> tuple[Array, Array]:
-    mix = make_mixing(params, 7, seed)
+def mixed(
+    params: AugmentParams, seed: int = 11, step: int = 5, *, targets: Array = LABELS, classes: int = 7
+) -> tuple[Array, Array]:
+    mix = make_mixing(params, classes, seed)
     assert mix is not None
-    images, labels = mix(tf.constant(IMAGES), tf.constant(LABELS), tf.constant(step, tf.int64))
+    images, labels = mix(tf.constant(IMAGES), tf.constant(targets), tf.constant(step, tf.int64))
     return images.numpy(), labels.numpy()
+
+
+def shares_of_each(params: AugmentParams) -> Array:
+    """Return of which images a mixed one is made: shares of shape (COUNT, COUNT)."""
+    return mixed(params, targets=np.arange(COUNT, dtype="int32"), classes=COUNT)[1]
 
 
 def changed(labels: Array) -> Array:
@@ -123,6 +131,29 @@ def test_a_very_small_alpha_gives_numbers() -> None:
     assert np.isfinite(labels).all()
     np.testing.assert_allclose(labels.sum(axis=1), 1.0, atol=1e-6)
     assert (images <= 240).all()
+
+
+def test_distributions_are_mixed_as_they_are() -> None:
+    params = AugmentParams(mixup=0.4, cutmix=1.0)
+    targets = np.random.default_rng(0).dirichlet(np.ones(7), COUNT).astype("float32")
+    _, labels = mixed(params, targets=targets)
+    assert labels.dtype == np.float32
+    np.testing.assert_allclose(labels, shares_of_each(params) @ targets, atol=1e-6)
+
+
+def test_how_an_image_is_turned_does_not_decide_with_which_it_is_mixed() -> None:
+    params = AugmentParams(rotation=30.0, mixup=1.0)
+    augment = make_augmentation(params, 11)
+    assert augment is not None
+    ramp = np.broadcast_to((np.arange(SIZE) * 10).astype(np.uint8)[:, None], (COUNT, SIZE, SIZE, 1))
+    turned = augment(tf.constant(ramp), tf.constant(5, tf.int64)).numpy()[..., 0].astype(int)
+    # A ramp from left to right, turned, rises from top to bottom too.
+    middle = SIZE // 2
+    angles = turned[:, middle + 5, middle] - turned[:, middle - 5, middle]
+    assert len(np.unique(angles)) > COUNT / 4, "images were not turned"
+    others = shares_of_each(params) * (1 - np.eye(COUNT))
+    for ours, theirs in ((angles[others.argmax(axis=1)], np.arange(COUNT)), (angles, others.sum(axis=1))):
+        assert abs(np.corrcoef(ours, theirs)[0, 1]) < 0.4
 
 
 @pytest.mark.parametrize("max_aspect", [1.0, 3.0])

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ferflow.params.optimization import OptimizerParams
+from ferflow.training.devices import Precision
 from ferflow.training.optimizers import ConvolutionalMuon, FusedAdam, FusedAdamW, make_optimizer
 
 NAMES = ["adam", "adamw", "sgd", "rmsprop", "muon"]
@@ -25,8 +26,11 @@ def small_model() -> keras.Model:
     return keras.Model(inputs, keras.layers.Softmax()(x))
 
 
-def made(model: keras.Model, name: Any, rate: float = 0.01, **options: Any) -> keras.optimizers.Optimizer:
-    optimizer = make_optimizer(OptimizerParams(name=name, **options), rate, model.trainable_variables)
+def made(
+    model: keras.Model, name: Any, rate: float = 0.01, *, precision: Precision = "float32", **options: Any
+) -> keras.optimizers.Optimizer:
+    params = OptimizerParams(name=name, **options)
+    optimizer = make_optimizer(params, rate, model.trainable_variables, precision=precision)
     optimizer.build(model.trainable_variables)
     return optimizer
 
@@ -96,13 +100,16 @@ def test_clipping_shortens_the_gradient_of_all_weights_together(
     assert np.ptp(values) < 1e-6, "weights were clipped one by one"
 
 
-def test_muon_makes_the_singular_values_of_a_kernels_update_alike() -> None:
+@pytest.mark.parametrize("scale", [1e-30, 1.0])
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_muon_makes_the_singular_values_of_a_kernels_update_alike(precision: Precision, scale: float) -> None:
     model = small_model()
-    optimizer = made(model, "muon", 1.0, weight_decay=0.0)
+    optimizer = made(model, "muon", 1.0, weight_decay=0.0, precision=precision)
     generator = np.random.default_rng(0)
     variables = model.trainable_variables
     before = {variable.path: variable.numpy() for variable in variables}
-    optimizer.apply([generator.normal(size=variable.shape).astype("float32") for variable in variables])
+    gradients = [scale * generator.normal(size=variable.shape) for variable in variables]
+    optimizer.apply([gradient.astype("float32") for gradient in gradients])
     for layer in ("second", "hidden"):
         path = f"{layer}/kernel"
         update = next(each.numpy() for each in variables if each.path == path) - before[path]

@@ -17,12 +17,19 @@ from ferflow.training.checkpoint import Checkpoint
 from ferflow.training.devices import Device
 from ferflow.training.fit import train
 from ferflow.training.pipeline import LabelledRows, TrainingData
+from ferflow.training.resuming import SaveCheckpoint
 
 FINGERPRINT = "0123456789abcdef" * 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 1), dtype=np.uint8)
 LABELS = (np.arange(60) % 7).astype("int32")
 DATA = TrainingData(
     IMAGES, LabelledRows(np.arange(40), LABELS[:40]), LabelledRows(np.arange(40, 60), LABELS[40:])
+)
+# Validated on a class that training only makes less likely: the first epoch is the best.
+WORSENING = TrainingData(
+    IMAGES,
+    LabelledRows(np.arange(40), np.zeros(40, "int32")),
+    LabelledRows(np.arange(40, 60), np.ones(20, "int32")),
 )
 CPU = Device("cpu", 1, "mixed_bfloat16")
 STEPS = 3  # of an epoch of 40 images in batches of 16
@@ -101,11 +108,13 @@ def a_recipe(changes: dict[str, Any]) -> Recipe:
     return Recipe.model_validate(values | changes)
 
 
-def run(recipe: Recipe, *, seed: int = 5, **options: Any) -> tuple[list[Epoch], dict[str, npt.NDArray[Any]]]:
+def run(
+    recipe: Recipe, *, seed: int = 5, data: TrainingData = DATA, **options: Any
+) -> tuple[list[Epoch], dict[str, npt.NDArray[Any]]]:
     """Return the history and the trained weights."""
     model = a_model(seed)
     history = train(
-        model, recipe, DATA, device=CPU, seed=1, resized=lambda size: a_model(seed, size), **options
+        model, recipe, data, device=CPU, seed=1, resized=lambda size: a_model(seed, size), **options
     )
     return history, {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
 
@@ -198,6 +207,33 @@ def test_a_phase_that_has_ended_is_not_begun_again(
     assert_same(resumed, run(recipe))
 
 
+@pytest.mark.parametrize("moment", ["in its last step", "before the phase has ended"])
+def test_patience_does_not_begin_anew_nor_last_longer(
+    moment: str, tmp_path: Path, kill_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = a_recipe(
+        {
+            "phases": {"all": a_phase("all", 9, 0.01)},
+            "early_stopping": {"monitor": "val_loss", "patience": 2},
+        }
+    )
+    expected = run(recipe, data=WORSENING)
+    losses = [row["val_loss"] for row in expected[0]]
+    assert len(losses) == 3 and losses == sorted(losses), "the first epoch is not the best"
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    checkpoint = Checkpoint(tmp_path, FINGERPRINT)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        if moment == "in its last step":
+            kill_at(3 * STEPS)
+        else:
+            patch.setattr(SaveCheckpoint, "on_train_end", killed)
+        run(recipe, data=WORSENING, checkpoint=checkpoint)
+    assert_same(run(recipe, seed=6, data=WORSENING, checkpoint=checkpoint), expected)
+
+
 def test_features_are_not_computed_again(
     tmp_path: Path, kill_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +257,6 @@ def test_features_whose_computation_was_killed_are_computed_again(
 
     checkpoint = Checkpoint(tmp_path, FINGERPRINT)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(keras.Model, "predict", killed)
+        patch.setattr(keras.Model, "predict_on_batch", killed)
         run(recipe, checkpoint=checkpoint)
     assert_same(run(recipe, checkpoint=checkpoint), run(recipe))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -30,10 +31,17 @@ def predict_probabilities(
     if not len(order):
         return np.empty((0, model.output_shape[-1]), dtype=np.float32)
     batches = [
-        model.predict_on_batch(np.asarray(images[order[start : start + batch_size]]))
+        predict_batch(model, np.asarray(images[order[start : start + batch_size]]))
         for start in range(0, len(order), batch_size)
     ]
     return np.concatenate(batches).astype(np.float32, copy=False)
+
+
+def predict_batch(model: keras.Model, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return what `model` makes of a batch, in inference mode."""
+    # On several GPUs each of them answers for the whole batch, one after the other.
+    answers: npt.NDArray[Any] = model.predict_on_batch(batch)[: len(batch)]
+    return answers
 
 
 def trainable_parameters(model: keras.Model) -> int:

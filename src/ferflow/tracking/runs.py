@@ -38,7 +38,7 @@ def find_run(store: Store, fingerprint: str) -> Run | None:
 
 @contextlib.contextmanager
 def live_run(
-    store: Store | None, training: Mapping[str, Any], data: DataUsed
+    store: Store | None, training: Mapping[str, Any], data: DataUsed, hardware: str = ""
 ) -> Iterator[Callable[[Mapping[Any, Any]], None]]:
     """Yield a function that logs an epoch of a training as it happens.
 
@@ -50,8 +50,9 @@ def live_run(
         store: An open store, or None to log nothing.
         training: From `fingerprint.describe_training`, with data set and budget.
         data: The data that the training uses.
+        hardware: What it runs on, for people.
     """
-    run = None if store is None else _start_run(store, training, data)
+    run = None if store is None else _start_run(store, training, data, hardware)
     if store is None or run is None:
         yield lambda _: None
         return
@@ -67,7 +68,7 @@ def live_run(
             mlflow.end_run(status)
 
 
-def _start_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Run | None:
+def _start_run(store: Store, training: Mapping[str, Any], data: DataUsed, hardware: str) -> Run | None:
     """Return the new, active run of a training; None if it has a finished one or the store fails."""
     try:
         with errors_in_one_line(store.uri):
@@ -75,6 +76,7 @@ def _start_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Run
                 return None
             delete_runs(store, training["fingerprint"])
             run = _create_run(store, training, data)
+            store.client.set_tag(run.info.run_id, "hardware", hardware)
             mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
             mlflow.start_run(run_id=run.info.run_id, log_system_metrics=True)
             return run

@@ -74,14 +74,24 @@ class Checkpoint:
         return self.folder / f"{self._fingerprint}.phase{phase}.npy"
 
     def save(self, progress: Progress) -> None:
-        """Replace the file by one of this state."""
+        """Replace the file by one of this state.
+
+        Raises:
+            FerflowError: It cannot be written; the one before is still there.
+        """
         arrays: Arrays = []
         state = {each.name: _pack(getattr(progress, each.name), arrays) for each in fields(progress)}
         tree = {"format": _FORMAT, "fingerprint": self._fingerprint, **state}
         entries = {str(number): array for number, array in enumerate(arrays)}
         text = np.frombuffer(json.dumps(tree, allow_nan=False).encode(), dtype=np.uint8)
-        with atomic_file(self.file) as temporary:
-            np.savez(temporary, allow_pickle=False, **{_TREE: text, **entries})
+        try:
+            with atomic_file(self.file) as temporary:
+                np.savez(temporary, allow_pickle=False, **{_TREE: text, **entries})
+        except OSError as error:
+            raise FerflowError(
+                f"{self.file} cannot be written ({error.strerror or error}): mend that, and `dvc repro` goes "
+                "on from the last state that was."
+            ) from None
 
     def load(self) -> Progress | None:
         """Return the state to go on from, if there is one that can be used; otherwise say why not.

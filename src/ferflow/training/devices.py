@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,11 +26,18 @@ class Device:
         kind: "gpu" or "cpu".
         count: How many GPUs are visible; 1 on a CPU.
         precision: The Keras dtype policy that layers compute in.
+        name: What the hardware is called; for people, decides nothing.
     """
 
     kind: Literal["gpu", "cpu"]
     count: int
     precision: Precision
+    name: str = field(default="", compare=False)
+
+    @property
+    def workers(self) -> int:
+        """How many GPUs, or threads of the CPU, share the work: with it, the order of sums changes."""
+        return self.count if self.kind == "gpu" else cpu_threads()
 
 
 def prepare(requested: Literal["auto"] | Precision, seed: int) -> Device:
@@ -48,18 +57,28 @@ def prepare(requested: Literal["auto"] | Precision, seed: int) -> Device:
         precision = "mixed_bfloat16" if gpus or cpu_multiplies_bfloat16() else "float32"
     else:
         precision = requested
-    return Device(kind=kind, count=max(len(gpus), 1), precision=precision)
+    name = _gpu_name(gpus[0]) if gpus else _from_cpuinfo("model name") or platform.machine()
+    # Another backend than TensorFlow trains on one.
+    count = len(gpus) if gpus and keras.backend.backend() == "tensorflow" else 1
+    return Device(kind=kind, count=count, precision=precision, name=f"{count} x {name}" if gpus else name)
 
 
 def distributed(device: Device) -> contextlib.AbstractContextManager[Any]:
     """Return the context in which a model is made and trained, so that all GPUs of `device` share its work.
 
-    Every GPU gets an equal part of each batch, so that a recipe means the same on any number of them; only
-    batch normalisation sees the part alone. With another backend than TensorFlow one GPU is used.
+    Every GPU gets a part of each batch (see `sharing`), so that a recipe means the same on any number of
+    them; only batch normalisation sees the part alone. With another backend than TensorFlow one is used.
     """
     if device.count > 1 and keras.backend.backend() == "tensorflow":
         return tf.distribute.MirroredStrategy().scope()
     return contextlib.nullcontext()
+
+
+def cpu_threads() -> int:
+    """Return how many threads of the CPU this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def jit_compile(device: Device) -> Literal["auto"] | bool:
@@ -107,9 +126,19 @@ def cpu_multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
     Where the system does not say (not Linux), the answer is no: float32 is right everywhere.
     """
+    return bool({"avx512_bf16", "amx_bf16"} & set(_from_cpuinfo("flags", cpuinfo).split()))
+
+
+def _from_cpuinfo(key: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return what the system says of its first processor, or nothing."""
     try:
-        text = cpuinfo.read_text(encoding="utf-8")
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return False
-    flags = next((line for line in text.splitlines() if line.startswith("flags")), "")
-    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
+
+
+def _gpu_name(gpu: Any) -> str:
+    if keras.backend.backend() != "tensorflow":
+        return str(gpu)
+    return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))

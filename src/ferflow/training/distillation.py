@@ -8,12 +8,30 @@ ICCV 2021), most of all where labels are noisy, as those of FER-2013 are.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 
 from ferflow.models.inference import predict_probabilities
 from ferflow.models.views import averaged_over_views
-from ferflow.training.pipeline import Images, LabelledRows, Targets
+from ferflow.training.pipeline import Images, LabelledRows, Targets, TrainingData
+
+
+def distilled(
+    model: keras.Model, data: TrainingData, share: float, targets: Targets | None = None
+) -> TrainingData:
+    """Return the data with targets of which `share` is the model's prediction.
+
+    Args:
+        model: The teacher.
+        data: Images and splits; validation keeps its labels.
+        share: From 0, the labels, to 1, the predictions.
+        targets: What this function has made before, by a teacher that is no more; None makes them.
+    """
+    if targets is None:
+        targets = mixed_with_predictions(model, data.images, data.train, share)
+    return replace(data, train=replace(data.train, targets=targets))
 
 
 def mixed_with_predictions(model: keras.Model, images: Images, split: LabelledRows, share: float) -> Targets:

@@ -6,11 +6,13 @@ are kept or not: keeping them changes the time that a phase takes, not what it l
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,11 +21,10 @@ import tensorflow as tf
 
 from ferflow.errors import FerflowError
 from ferflow.files import atomic_file
+from ferflow.models.inference import predict_batch
 from ferflow.models.layers import BASE
+from ferflow.training.checkpoint import Checkpoint
 from ferflow.training.pipeline import LabelledRows, TrainingData
-
-#: Batches between two writes: enough to hide what starting a prediction costs.
-_BATCHES_AT_ONCE: Final = 8
 
 
 class InferenceMode(keras.layers.Layer):
@@ -40,6 +41,17 @@ class InferenceMode(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return what the network makes of `inputs`."""
         return self.network(inputs, training=False)
+
+
+@contextlib.contextmanager
+def features_file(checkpoint: Checkpoint | None, phase: int) -> Iterator[Path]:
+    """Yield where a phase may keep features until it has ended, or is gone on with."""
+    if checkpoint is None:
+        with tempfile.TemporaryDirectory(prefix="ferflow-") as folder:
+            yield Path(folder) / "features.npy"
+    else:
+        yield checkpoint.features(phase)
+        checkpoint.features(phase).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ def with_features(
     augment: Callable[[Any, Any], Any] | None,
     batch_size: int,
 ) -> TrainingData:
-    """Return the data with features in the place of images, computed unless `file` has them already.
+    """Return the data with features in the place of images, computed unless `file` has them all already.
 
     Memory stays that of a few batches: features are written to disk and read memory-mapped.
 
@@ -108,8 +120,9 @@ def with_features(
     validation = np.arange(start, start + len(data.val.rows))
     parts = [(data.train.rows[positions], augment) for positions in visited]
     dtype = np.dtype(tf.as_dtype(extractor.output.dtype).as_numpy_dtype)
-    if not file.exists():
-        shape = (start + len(validation), *extractor.output_shape[1:])
+    shape = (start + len(validation), *extractor.output_shape[1:])
+    # Which images an epoch visits depends on the number of GPUs, which another machine may have had.
+    if not file.exists() or np.load(file, mmap_mode="r").shape != shape:
         _compute(extractor, data.images, [*parts, (data.val.rows, None)], file, shape, dtype, batch_size)
     return TrainingData(
         np.lib.format.open_memmap(file, mode="r").view(dtype),
@@ -135,12 +148,12 @@ def _compute(
         stored = np.dtype(np.uint16) if dtype == tf.bfloat16.as_numpy_dtype else dtype
         features = np.lib.format.open_memmap(temporary, mode="w+", dtype=stored, shape=shape)
         for rows, augment in parts:
-            for start in range(0, len(rows), _BATCHES_AT_ONCE * batch_size):
-                batch = images[rows[start : start + _BATCHES_AT_ONCE * batch_size]]
+            for start in range(0, len(rows), batch_size):
+                batch = np.asarray(images[rows[start : start + batch_size]])
                 if augment is not None:
                     batch = np.asarray(augment(batch, tf.constant(step, tf.int64)))
                     step += 1
-                found = extractor.predict(batch, batch_size=batch_size, verbose=0)
+                found = predict_batch(extractor, batch)
                 features[done : done + len(batch)] = np.asarray(found, dtype).view(stored)
                 done += len(batch)
         features.flush()

@@ -1,4 +1,4 @@
-"""What identifies a training: equal fingerprints mean the same model, whenever and wherever it ran.
+"""What identifies a training: on the same kind of machine, equal fingerprints mean the same model.
 
 MLflow runs are found by it, never by a stored run id, so that a run-cache restore, a deleted database
 or a repeated stage neither loses nor doubles a run.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 
@@ -27,7 +28,8 @@ def code_files(architecture: str) -> list[Path]:
     """Return the source files that decide a training's result, sorted."""
     names = ("__init__", "attention", "inference", "layers", "pretrained", "saving", "views", architecture)
     models = [_PACKAGE / "models" / f"{name}.py" for name in names]
-    return sorted([*models, *(_PACKAGE / "training").glob("*.py")])
+    data = [_PACKAGE / name for name in ("labels.py", "data/arrays.py", "data/labelled.py")]
+    return sorted([*data, *models, *(_PACKAGE / "training").glob("*.py")])
 
 
 def code_sha256(files: Iterable[Path]) -> str:
@@ -70,7 +72,7 @@ def describe_training(
         architecture: The module that builds it.
         recipe: Its complete recipe.
         seed: The seed of the run.
-        device: Kind and precision enter; their number does not.
+        device: Kind, precision, and how many GPUs or threads share the work.
         data: From `data_sha256`.
         code: From `code_sha256`.
     """
@@ -80,10 +82,11 @@ def describe_training(
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
         "device": device.kind,
+        "workers": device.workers,
         "precision": device.precision,
         "machine": platform.machine(),
         "backend": keras.backend.backend(),
-        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+        "versions": {"keras": keras.__version__, "numpy": np.__version__, "tensorflow": tf.__version__},
         "data_sha256": data,
         "code_sha256": code,
     }

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from ferflow.errors import FerflowError
 from ferflow.params import PhaseParams, Recipe
 from ferflow.params.training import NO_AUGMENTATION, AugmentParams
-from ferflow.training.acceleration import accelerate
 from ferflow.training.augment import make_augmentation
 from ferflow.training.callbacks import AverageWeights, Epoch, HistoryRecorder, StopOnNaN
-from ferflow.training.checkpoint import Checkpoint, Progress, assign, values_of
-from ferflow.training.devices import Device, distributed, jit_compile, out_of_memory_explained
-from ferflow.training.distillation import mixed_with_predictions
-from ferflow.training.features import split_after_base, with_features
+from ferflow.training.checkpoint import Checkpoint, Progress, assign
+from ferflow.training.devices import (
+    Device,
+    distributed,
+    jit_compile,
+    out_of_memory_explained,
+)
+from ferflow.training.distillation import distilled
+from ferflow.training.features import features_file, split_after_base, with_features
 from ferflow.training.losses import balanced_class_weights, make_accuracy, make_loss
 from ferflow.training.mixing import make_mixing
+from ferflow.training.networks import Networks
 from ferflow.training.optimizers import make_optimizer
 from ferflow.training.phases import set_trainable, trainable_parameters
-from ferflow.training.pipeline import Targets, TrainingData, training_batches, validation_batches
+from ferflow.training.pipeline import (
+    Targets,
+    TrainingData,
+    steps_per_epoch,
+    training_batches,
+    validation_batches,
+)
 from ferflow.training.resuming import Resumable, SaveCheckpoint, early_stopping, reduce_lr_on_plateau
 from ferflow.training.sampling import epoch_size, visited_positions
 from ferflow.training.schedules import learning_rate
-
-#: Validation needs no gradients, so its batches may be larger than those of training.
-_VALIDATION_BATCH = 256
+from ferflow.training.sharing import require_equal_shares, shareable, validation_batch
 
 
 def train(
@@ -64,18 +69,14 @@ def train(
         FerflowError: A phase does not fit the architecture, the loss stops being finite, or memory or disk
             are too small.
     """
+    require_equal_shares(recipe.batch_size, device)
+    # Layers that draw random numbers take their seed from Python's own generator, which anything that ran
+    # before may have used: MLflow does, whenever it asks a server again.
+    keras.utils.set_random_seed(seed)
     progress = checkpoint.load() if checkpoint else None
     with distributed(device):
-        training = _Training(
-            _accelerated(model, recipe, device),
-            recipe,
-            data,
-            device,
-            seed,
-            resized or _no_other_size,
-            listeners,
-            checkpoint,
-        )
+        networks = Networks(model, recipe, device.precision, resized)
+        training = _Training(networks, recipe, data, device, seed, listeners, checkpoint, history=[])
         if progress:
             training.take_up(progress)
         begin = progress.phase if progress else 0
@@ -83,48 +84,38 @@ def train(
             within = progress if progress and number == begin and progress.epoch else None
             with out_of_memory_explained(model.name, name, recipe.batch_size):
                 training.run(number, name, phase, within)
-    model.set_weights(training.model.get_weights())
+    model.set_weights(networks.present.get_weights())
     return training.history
 
 
-def _accelerated(model: keras.Model, recipe: Recipe, device: Device) -> keras.Model:
-    return accelerate(model, device.precision, batch_norm_momentum=recipe.batch_norm_momentum)
-
-
-def _no_other_size(size: int) -> keras.Model:
-    raise ValueError(f"a phase trains at {size} pixels: `resized` is needed")
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Training:
-    """What all phases of a training share; `history` grows, and `model` is the present phase's."""
+    """What all phases of a training share; `history` grows."""
 
-    model: keras.Model
+    networks: Networks
     recipe: Recipe
     data: TrainingData
     device: Device
     seed: int
-    resized: Callable[[int], keras.Model]
     listeners: Sequence[Callable[[Epoch], None]]
     checkpoint: Checkpoint | None
-    history: list[Epoch] = field(default_factory=list)
-    size: int = field(init=False)
+    history: list[Epoch]
 
-    def __post_init__(self) -> None:
-        self.size = self.recipe.input_size
+    @property
+    def model(self) -> keras.Model:
+        """What the present phase trains."""
+        return self.networks.present
 
     @property
     def samples_per_epoch(self) -> int:
         """How many images an epoch trains on: as many as asked for and there are, in batches for all GPUs."""
         size = epoch_size(len(self.data.train.labels), self.recipe.samples_per_epoch)
-        rest = size % self.recipe.batch_size
-        # A GPU without an image fails; without the rest there may be no batch at all.
-        return size - rest if rest < min(self.device.count, size) else size
+        return shareable(size, self.recipe.batch_size, self.device)
 
     def take_up(self, progress: Progress) -> None:
         """Bring the model and the history into the state that a checkpoint holds."""
         # At its size in the phase before: the next one may begin with what it believes at that.
-        self._resize(self.recipe.size_of(self.recipe.phases[progress.history[-1]["phase"]]))
+        self.networks.resize(self.recipe.size_of(self.recipe.phases[progress.history[-1]["phase"]]))
         assign(self.model.variables, progress.model)
         self.history.extend(progress.history)
         for row in self.history:
@@ -137,12 +128,12 @@ class _Training:
         """Run a phase, from its beginning or from the state `start` within it."""
         done = start.epoch if start else 0
         first_epoch = len(self.history) - done
-        data = self._distilled(phase, start)
-        self._resize(self.recipe.size_of(phase))
+        data = self._distilled(phase.self_distillation, start)
+        self.networks.resize(self.recipe.size_of(phase))
         set_trainable(self.model, phase.trainable, f"phases.{name}.trainable")
-        with _features_file(self.checkpoint, number) as file:
+        with features_file(self.checkpoint, number) as file:
             network, data, augment = self._parts(phase, data, first_epoch, file)
-            steps = math.ceil(self.samples_per_epoch / self.recipe.batch_size)
+            steps = steps_per_epoch(self.samples_per_epoch, self.recipe.batch_size)
             _compile(network, self.recipe, phase, data, self.device, steps=phase.epochs * steps)
             print(
                 f"train: phase '{name}': {trainable_parameters(network):,} of {self.model.count_params():,} "
@@ -156,37 +147,20 @@ class _Training:
                 shuffle=False,
                 initial_epoch=done,
                 epochs=phase.epochs,
-                validation_data=validation_batches(data.images, data.val, batch_size=_VALIDATION_BATCH),
+                validation_data=validation_batches(
+                    data.images, data.val, batch_size=validation_batch(len(data.val.labels), self.device)
+                ),
                 callbacks=self._callbacks(number, name, start, data.train.targets),
                 verbose=1 if sys.stdout.isatty() else 2,
             )
 
-    def _distilled(self, phase: PhaseParams, start: Progress | None) -> TrainingData:
-        """Return the data with what the model believes mixed into its labels, as far as the phase asks."""
-        if not phase.self_distillation:
+    def _distilled(self, share: float, start: Progress | None) -> TrainingData:
+        """Return the data with what the model believes mixed into its labels."""
+        if not share:
             return self.data
-        train = self.data.train
         # The model that believed it is no more when a phase is gone on with.
-        targets = (
-            start.targets[0]
-            if start
-            else mixed_with_predictions(self.model, self.data.images, train, phase.self_distillation)
-        )
-        return replace(self.data, train=replace(train, targets=targets))
-
-    def _resize(self, size: int) -> None:
-        """Let the model see images at another size, with the weights that it has."""
-        if size == self.size:
-            return
-        values = values_of(self.model.variables)
-        self.model = _accelerated(self.resized(size), self.recipe, self.device)
-        if [each.shape for each in values] != [tuple(each.shape) for each in self.model.variables]:
-            raise FerflowError(
-                f"model '{self.model.name}' has other weights at {size} pixels than at {self.size}: its "
-                "phases cannot have an input_size of their own."
-            )
-        assign(self.model.variables, values)
-        self.size = size
+        believed = start.targets[0] if start else None
+        return distilled(self.model, self.data, share, believed)
 
     def _parts(
         self, phase: PhaseParams, data: TrainingData, first_epoch: int, file: Path
@@ -274,14 +248,3 @@ def _compile(
     )
     # Keras would build it at the first step, too late for the state of one that goes on.
     model.optimizer.build(model.trainable_weights)
-
-
-@contextlib.contextmanager
-def _features_file(checkpoint: Checkpoint | None, phase: int) -> Iterator[Path]:
-    """Yield where a phase may keep features until it has ended, or is gone on with."""
-    if checkpoint is None:
-        with tempfile.TemporaryDirectory(prefix="ferflow-") as folder:
-            yield Path(folder) / "features.npy"
-    else:
-        yield checkpoint.features(phase)
-        checkpoint.features(phase).unlink(missing_ok=True)

@@ -15,6 +15,8 @@ from ferflow.training.devices import Precision
 
 #: The last layer of `ferflow.models.layers`, which Muon leaves to AdamW.
 _OUTPUT_LAYER: Final = "logits"
+#: What has no more channels is an image.
+_IMAGE_CHANNELS: Final = 3
 #: Keeps what is divided by a norm finite.
 _TINY: Final = 1e-30
 
@@ -23,8 +25,9 @@ class ConvolutionalMuon(keras.optimizers.Muon):
     """Muon (Jordan, 2024) for convolutions: a kernel is a matrix from its whole window to its filters.
 
     Keras's own trains only kernels that are matrices already, and everything in a convolutional network
-    but its dense layers by AdamW. Left to AdamW here, as Muon's author advises: the first convolution of
-    a gray image, the last layer, and what is no matrix: biases, normalisations, depthwise kernels. The
+    but its dense layers by AdamW. Left to AdamW here, as Muon's author advises: the convolution of an
+    image (of one to three channels), the last layer, and what is no matrix: biases, normalisations,
+    depthwise kernels. The
     scale of updates (0.2 RMS: Liu et al., "Muon is Scalable for LLM Training", 2025) lets both share
     learning rate and weight decay.
 
@@ -39,7 +42,7 @@ class ConvolutionalMuon(keras.optimizers.Muon):
 
     def _should_use_adamw(self, variable: Any) -> bool:
         if len(variable.shape) == 4:
-            return min(variable.shape[2:]) == 1
+            return variable.shape[2] <= _IMAGE_CHANNELS or variable.shape[3] == 1
         return len(variable.shape) != 2 or f"{_OUTPUT_LAYER}/" in variable.path
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:

@@ -53,14 +53,17 @@ class TrainingData:
 
 
 def select(labelled: pd.DataFrame, split: str) -> LabelledRows:
-    """Return the rows of one split of a table from `ferflow.data.labelled.labelled_samples`."""
-    chosen = labelled[labelled["split"] == split]
+    """Return the rows of one split of a table from `ferflow.data.labelled.labelled_samples`.
+
+    By sample, so that what is trained does not depend on the order in which files were read.
+    """
+    chosen = labelled[labelled["split"] == split].sort_values("sample_id")
     return LabelledRows(chosen["row"].to_numpy("int64"), chosen["class_index"].to_numpy("int32"))
 
 
-def steps_per_epoch(count: int, batch_size: int, samples_per_epoch: int | None) -> int:
-    """Return how many batches an epoch has; the last may be smaller than the others."""
-    return math.ceil(epoch_size(count, samples_per_epoch) / batch_size)
+def steps_per_epoch(size: int, batch_size: int) -> int:
+    """Return how many batches an epoch of `size` images has; the last may be smaller than the others."""
+    return math.ceil(size / batch_size)
 
 
 def training_batches(
@@ -93,7 +96,7 @@ def training_batches(
         first_epoch: Epochs to leave out.
     """
     size = epoch_size(len(split.labels), samples_per_epoch)
-    steps = steps_per_epoch(len(split.labels), batch_size, samples_per_epoch)
+    steps = steps_per_epoch(size, batch_size)
     views = np.atleast_2d(split.rows)
     targets = split.labels if split.targets is None else split.targets
 
@@ -140,5 +143,5 @@ def validation_batches(images: Images, split: LabelledRows, *, batch_size: int) 
             tf.TensorSpec((None,), tf.int32),
         ),
     )
-    steps = steps_per_epoch(len(split.rows), batch_size, None)
+    steps = steps_per_epoch(len(split.rows), batch_size)
     return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(tf.data.AUTOTUNE)

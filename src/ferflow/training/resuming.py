@@ -37,7 +37,7 @@ class EarlyStopping(Resumable, keras.callbacks.EarlyStopping):
 class ReduceLROnPlateau(Resumable, keras.callbacks.ReduceLROnPlateau):
     """Keras's, resumable; the rate itself is a variable of the optimizer."""
 
-    remembers = ("wait", "best", "cooldown_counter")
+    remembers = ("wait", "best")
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
