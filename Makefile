@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := .venv
-# "dev" is everything but GPU libraries; `make env LOCK=gpu` adds those (2.8 GB).
+# "dev" is everything but GPU libraries; `make env LOCK=gpu` adds those (2.8 GB), LOCK=jax adds JAX.
 LOCK ?= dev
 STAMP := $(VENV)/.synced-$(LOCK)
 REQUIREMENTS := requirements/$(LOCK).lock
@@ -38,8 +38,8 @@ $(STAMP): $(REQUIREMENTS) requirements/uv.lock pyproject.toml
 
 .PHONY: lock
 lock: env ## Resolve the dependencies of pyproject.toml anew, into hashed locks without addresses
-	for name in dev gpu; do \
-	  extras="--extra dev"; if [ $$name = gpu ]; then extras="$$extras --extra gpu"; fi; \
+	for name in dev gpu jax; do \
+	  extras="--extra dev"; if [ $$name != dev ]; then extras="$$extras --extra $$name"; fi; \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate $$extras \
 	    pyproject.toml --output-file requirements/$$name.lock; \
@@ -101,6 +101,11 @@ sample: env ## Draw the embedded sample again
 .PHONY: test
 test: env lint types ## All checks and tests
 	pytest
+
+.PHONY: test-jax
+test-jax: ## The tests of models and training on another backend of Keras: JAX, on the CPU
+	@$(MAKE) --no-print-directory env LOCK=jax
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu pytest tests/models tests/training
 
 .PHONY: lint
 lint: env ## Format and lint check

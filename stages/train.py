@@ -74,6 +74,7 @@ def main() -> None:
             len(EMOTIONS),
             input_size=input_size,
             options=recipe.options,
+            where=params.where(arguments.model),
         )
 
     model = build(recipe.input_size)

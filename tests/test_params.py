@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from ferflow.errors import FerflowError
-from ferflow.models import architectures, check_options
 from ferflow.params import AugmentParams, LayoutParams, Limit, Params, Recipe, load_params
 from ferflow.params.optimization import LossParams, OptimizerParams, ScheduleParams
 
@@ -86,12 +83,10 @@ def complaint(folder: Path, text: str) -> str:
 
 def test_projects_own_params_load_and_every_model_has_a_recipe_in_both_budgets() -> None:
     params = load_params(ROOT / "params.yaml")
-    for name, model in params.models.items():
+    for name in params.models:
         quick, full = params.recipe(name, "quick"), params.recipe(name, "full")
         assert quick.phases
         assert full.phases
-        check_options(model.architecture, quick.options)
-        check_options(model.architecture, full.options)
 
 
 def test_the_two_parts_of_a_recipe_are_merged_to_any_depth(tmp_path: Path) -> None:
@@ -247,6 +242,40 @@ def test_a_value_of_a_wrong_type_or_outside_its_range_is_named(
     assert "(found " in message
 
 
+@pytest.mark.parametrize(
+    ("trainable", "problem"),
+    [
+        ("heads", "Input should be 'all' or 'head' or a valid integer (found 'heads'); did you mean 'head'?"),
+        ("0", "Input should be 'all' or 'head' or greater than or equal to 1 (found 0)"),
+    ],
+)
+def test_what_may_be_of_several_types_is_explained_once(tmp_path: Path, trainable: str, problem: str) -> None:
+    text = changed("trainable: all, epochs: 50", f"trainable: {trainable}, epochs: 50")
+    where = "params.yaml: models.tiny (full budget): phases.all.trainable: "
+    assert complaint(tmp_path, text) == where + problem
+
+
+@pytest.mark.parametrize("budget", ["quick", "full"])
+def test_options_are_checked_by_the_architecture(tmp_path: Path, budget: str) -> None:
+    text = changed("      options: {dropout: 0.25}\n", "").replace(
+        f"    {budget}:\n", f"    {budget}:\n      options: {{dropout: 1}}\n"
+    )
+    assert complaint(tmp_path, text) == (
+        f"params.yaml: models.tiny ({budget} budget): options.dropout: Input should be less than 1 (found 1)"
+    )
+
+
+def test_an_architecture_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    message = complaint(tmp_path, changed("architecture: cnn4", "architecture: cnn5"))
+    assert message.startswith("params.yaml: models.tiny (quick budget): there is no architecture 'cnn5'; ")
+
+
+@pytest.mark.parametrize("name", ["../../evil", "cnn 4", "my.cnn", "Tiny", "4cnn", "''", '"tiny\\n"'])
+def test_a_model_is_not_called_what_cannot_be_a_part_of_a_path(tmp_path: Path, name: str) -> None:
+    message = complaint(tmp_path, changed("  tiny:\n", f"  {name}:\n"))
+    assert re.search(r"models\..*: a name is made of small letters, digits and _, .* \(found '", message)
+
+
 def with_recipe(folder: Path, *lines: str) -> Recipe:
     """Return the recipe of the model with the lines added to what both its budgets share."""
     added = "".join(f"\n      {line}" for line in lines)
@@ -316,13 +345,13 @@ PLATEAU = "reduce_lr_on_plateau: {factor: 0.5, patience: 2}"
         (["schedule: cosin"], "schedule.name"),
         (["schedule: {name: cosine, warm_up: 0.1}"], "schedule.warm_up: unknown key; did you mean 'warmup'?"),
         (["schedule: {name: cosine, warmup: 1.0}"], "schedule.warmup"),
-        (["schedule: {name: cosine, start: 0.1}"], "schedule.start says nothing without schedule.warmup"),
+        (["schedule: {name: cosine, start: 0.1}"], "schedule: `start` says nothing without `warmup`"),
         (
             ["schedule: {name: constant, end: 0.1}"],
-            "schedule.end says nothing about 'constant'; it belongs to cosine and one_cycle",
+            "schedule: `end` says nothing about 'constant'; it belongs to cosine and one_cycle",
         ),
         (["schedule: cosine", PLATEAU], "phases.all: the schedule 'cosine' and reduce_lr_on_plateau both"),
-        (["loss: {gamma: 2.0}"], "loss.gamma says nothing about 'crossentropy'; it belongs to focal"),
+        (["loss: {gamma: 2.0}"], "loss: `gamma` says nothing about 'crossentropy'; it belongs to focal"),
         (["loss: {name: focal, gamma: 0}"], "loss.gamma"),
         (["loss: {label_smoothing: 1.0}"], "loss.label_smoothing"),
         (["class_weights: balanced", "sampling: balanced"], "both balanced would favour rare classes twice"),
@@ -340,13 +369,13 @@ def test_a_recipe_that_makes_no_sense_is_refused(tmp_path: Path, lines: list[str
 @pytest.mark.parametrize(
     ("optimizer", "problem"),
     [
-        ("adamm", "optimizer.name"),
+        ("adamm", "(found 'adamm'); did you mean 'adam'?"),
         (
             "{name: adam, momentum: 0.9}",
-            "optimizer.momentum says nothing about 'adam'; it belongs to sgd and",
+            "budget): optimizer: `momentum` says nothing about 'adam'; it belongs to sgd and rmsprop",
         ),
-        ("{name: rmsprop, nesterov: true}", "optimizer.nesterov says nothing about 'rmsprop'"),
-        ("{name: sgd, nesterov: true}", "optimizer.nesterov needs optimizer.momentum"),
+        ("{name: rmsprop, nesterov: true}", "optimizer: `nesterov` says nothing about 'rmsprop'"),
+        ("{name: sgd, nesterov: true}", "optimizer: `nesterov` needs `momentum`"),
         ("{name: sgd, momentum: 1.0}", "optimizer.momentum"),
         ("{name: sgd, weight_decay: -0.1}", "optimizer.weight_decay"),
         ("{name: sgd, clip_norm: 0}", "optimizer.clip_norm"),
@@ -365,13 +394,13 @@ def test_an_optimizer_that_makes_no_sense_is_refused(tmp_path: Path, optimizer: 
         ("{contrast: -0.1}", "augment.contrast"),
         ("{noise: 5}", "augment.noise"),
         ("{mixup: -1}", "augment.mixup"),
-        ("{mix_probability: 0.5}", "augment.mix_probability says nothing without augment.mixup"),
+        ("{mix_probability: 0.5}", "augment: `mix_probability` says nothing without `mixup`"),
         ("{mixup: 0.2, mix_probability: 0}", "augment.mix_probability"),
         ("{occlusion: 0.5}", "augment.occlusion"),
         ("{occlusion: {min_area: 0.1}}", "augment.occlusion.probability: this key is missing"),
         (
             "{occlusion: {probability: 1, min_area: 0.5, max_area: 0.2}}",
-            "augment.occlusion: min_area (0.5) is above max_area (0.2)",
+            "budget): augment.occlusion: min_area (0.5) is above max_area (0.2)",
         ),
         ("{occlusion: {probability: 0.5, max_area: 1.5}}", "augment.occlusion.max_area"),
     ],
@@ -439,37 +468,3 @@ def test_models_may_not_be_empty(tmp_path: Path) -> None:
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(FerflowError, match=r"params\.yaml is missing: run from the root of the project"):
         load_params(tmp_path / "params.yaml")
-
-
-def test_an_unknown_architecture_is_named_with_those_there_are() -> None:
-    with pytest.raises(FerflowError, match=r"no architecture 'vgg99'; there are .*cnn4"):
-        check_options("vgg99", {})
-    assert "cnn4" in architectures()
-
-
-@pytest.mark.parametrize("module", ["layers", "saving"])
-def test_a_module_that_builds_nothing_is_no_architecture(module: str) -> None:
-    assert module not in architectures()
-    with pytest.raises(FerflowError, match="there is no architecture"):
-        check_options(module, {})
-
-
-@pytest.mark.parametrize("option", ["droput", "input_size", "image_shape"])
-def test_an_option_that_the_architecture_does_not_take_is_named(option: str) -> None:
-    with pytest.raises(
-        FerflowError, match=rf"architecture 'cnn4' has no option '{option}'; it has .*dropout"
-    ):
-        check_options("cnn4", {"dropout": 0.1, option: 1})
-
-
-def test_params_are_checked_without_loading_a_framework() -> None:
-    program = (
-        "import sys\n"
-        "from ferflow.models import architectures, check_options\n"
-        "import ferflow.params\n"
-        "for name in architectures(): check_options(name, {})\n"
-        "loaded = {'keras', 'tensorflow', 'mlflow', 'great_expectations'} & sys.modules.keys()\n"
-        "sys.exit(f'loaded: {loaded}' if loaded else 0)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

@@ -190,6 +190,7 @@ def test_a_missing_table_of_samples_is_one_line(project: Project) -> None:
         ("batch_size: 128", "batch_sise: 128", "batch_sise: unknown key; did you mean 'batch_size'?"),
         ("architecture: cnn4", "architecture: cnn5", "there is no architecture 'cnn5'"),
         ("{dropout: 0.25}", "{dropuot: 0.25}", "architecture 'cnn4' has no option 'dropuot'"),
+        ("{dropout: 0.25}", "{dropout: half}", "models.cnn4 (quick budget): options.dropout: "),
     ],
 )
 def test_a_mistake_in_params_stops_at_the_check(project: Project, old: str, new: str, problem: str) -> None:

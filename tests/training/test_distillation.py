@@ -57,11 +57,8 @@ def test_asking_changes_nothing_of_the_model(model: keras.Model) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("trainable", ["all", "head"], ids=["images", "features of the frozen base"])
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_model_that_is_taught_nothing_but_what_it_believes_does_not_change(
-    trainable: str, share: float
-) -> None:
+def weights_taught(trainable: str, share: float) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]:
+    """Return the weights before and after one step of a phase, towards labels and what the model believes."""
     keras.utils.set_random_seed(4)
     base_input = keras.Input((16, 16, 3))
     base = keras.Model(base_input, keras.layers.Conv2D(4, 3, strides=2, name="conv")(base_input), name=BASE)
@@ -69,18 +66,28 @@ def test_a_model_that_is_taught_nothing_but_what_it_believes_does_not_change(
     x = keras.layers.GlobalAveragePooling2D()(base(x))
     model = keras.Model(inputs, classifier(x, 7), name="two_part")
     before = model.get_weights()
-
-    half = np.random.default_rng(2).integers(0, 256, (24, 16, 8, 1), dtype=np.uint8)
-    labels = (np.arange(24) % 7).astype("int32")
-    # Symmetric, so that the mirror image, which the teacher sees too, is believed the same.
+    half = np.random.default_rng(2).integers(0, 256, (16, 16, 8, 1), dtype=np.uint8)
+    # Symmetric: what the teacher believes of the mirror image is what the model believes.
     images = np.concatenate([half, half[:, :, ::-1]], axis=2)
-    data = TrainingData(
-        images, LabelledRows(np.arange(16), labels[:16]), LabelledRows(np.arange(16, 24), labels[16:])
-    )
+    split = LabelledRows(np.arange(16), (np.arange(16) % 7).astype("int32"))
     phase: dict[str, Any] = {"trainable": trainable, "epochs": 1, "learning_rate": 0.1}
-    # The first phase has nobody to teach it: it does nothing.
-    phases = {"before": phase | {"learning_rate": 1e-30}, "taught": phase | {"self_distillation": share}}
+    phases = {
+        # A first phase is never taught by the model; this one does nothing.
+        "first": phase | {"learning_rate": 1e-30},
+        "taught": phase | {"self_distillation": share},
+    }
     recipe = {"input_size": 16, "batch_size": 16, "optimizer": "sgd", "phases": phases}
+    data = TrainingData(images, split, split)
     train(model, Recipe.model_validate(recipe), data, device=Device("cpu", 1, "float32"), seed=1)
-    moved = max(np.abs(ours - theirs).max() for ours, theirs in zip(model.get_weights(), before, strict=True))
-    assert moved < 1e-5 if share else moved > 1e-3
+    return before, model.get_weights()
+
+
+@pytest.mark.parametrize("trainable", ["all", "head"], ids=["on images", "on features of a frozen base"])
+def test_a_model_learns_only_the_share_that_it_does_not_believe_already(trainable: str) -> None:
+    before, labels_alone = weights_taught(trainable, 0.0)
+    _, a_quarter_of_labels = weights_taught(trainable, 0.75)
+    steps = []
+    for start, plain, taught in zip(before, labels_alone, a_quarter_of_labels, strict=True):
+        np.testing.assert_allclose(taught - start, 0.25 * (plain - start), atol=1e-6)
+        steps.append(np.abs(plain - start).max())
+    assert max(steps) > 1e-3, "nothing was learnt"

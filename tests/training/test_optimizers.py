@@ -100,7 +100,7 @@ def test_clipping_shortens_the_gradient_of_all_weights_together(
     assert np.ptp(values) < 1e-6, "weights were clipped one by one"
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1.0])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_muon_makes_the_singular_values_of_a_kernels_update_alike(precision: Precision, scale: float) -> None:
     model = small_model()

@@ -8,9 +8,10 @@ import pytest
 
 from ferflow.errors import FerflowError
 from ferflow.models import backbone, cnn2_small
+from ferflow.models.inference import trainable_parameters
 from ferflow.models.layers import BASE
 from ferflow.training.acceleration import accelerate
-from ferflow.training.phases import set_trainable, trainable_parameters
+from ferflow.training.phases import set_trainable
 
 WHERE = "models.resnet50_two_phase.phases.finetune.trainable"
 

@@ -207,9 +207,8 @@ def test_a_phase_that_has_ended_is_not_begun_again(
     assert_same(resumed, run(recipe))
 
 
-@pytest.mark.parametrize("moment", ["in its last step", "before the phase has ended"])
-def test_patience_does_not_begin_anew_nor_last_longer(
-    moment: str, tmp_path: Path, kill_at: Any, monkeypatch: pytest.MonkeyPatch
+def test_patience_neither_begins_anew_nor_lasts_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = a_recipe(
         {
@@ -224,12 +223,10 @@ def test_patience_does_not_begin_anew_nor_last_longer(
     def killed(*_: Any) -> None:
         raise Killed
 
+    # The last epoch is over and early stopping has spoken, but the phase has not ended.
     checkpoint = Checkpoint(tmp_path, FINGERPRINT)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        if moment == "in its last step":
-            kill_at(3 * STEPS)
-        else:
-            patch.setattr(SaveCheckpoint, "on_train_end", killed)
+        patch.setattr(SaveCheckpoint, "on_train_end", killed)
         run(recipe, data=WORSENING, checkpoint=checkpoint)
     assert_same(run(recipe, seed=6, data=WORSENING, checkpoint=checkpoint), expected)
 

@@ -5,24 +5,25 @@ Every module offers
     build(image_shape, num_classes, *, input_size, **options) -> keras.Model
 
 that takes raw uint8 images `(N, H, W, 1)` and gives float32 probabilities `(N, num_classes)`. Its
-options are keyword arguments with defaults: the `options` of a recipe.
+options are keyword arguments with literal defaults: the `options` of a recipe. They are annotated by
+Python's own types or those of `ferflow.params.options`, by which values are checked before anything
+runs. What only shows while the model is built is a `FerflowError` that begins with the recipe's key.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
+import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ferflow.errors import FerflowError
+from ferflow.params.architectures import architectures, check_options
 
 if TYPE_CHECKING:
     import keras
 
-_FOLDER: Final = Path(__file__).parent
-_FIXED_ARGUMENTS: Final = {"input_size"}
+__all__ = ["architectures", "build", "check_options"]
 
 
 def build(
@@ -32,6 +33,7 @@ def build(
     *,
     input_size: int,
     options: Mapping[str, Any],
+    where: str | None = None,
 ) -> keras.Model:
     """Build an architecture by its name.
 
@@ -41,54 +43,28 @@ def build(
         num_classes: Length of the probability vector.
         input_size: Height and width to which the model's first layer resizes, in pixels.
         options: The architecture's own options.
+        where: The recipe, as `Params.where` calls it, for messages.
 
     Raises:
         FerflowError: There is no such architecture, it has no such option, or a value is out of range.
     """
-    check_options(architecture, options)
+    check_options(architecture, options, where)
     module = importlib.import_module(f"{__name__}.{architecture}")
+    prefix = f"params.yaml: {where}: " if where else "params.yaml: "
     try:
         model: keras.Model = module.build(image_shape, num_classes, input_size=input_size, **options)
-    except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+    except FerflowError as error:
+        raise FerflowError(f"{prefix}{error}") from None
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise FerflowError(
-            f"params.yaml: architecture '{architecture}' cannot be built at {input_size} pixels with "
-            f"{dict(options)}: {reason}"
+            f"{prefix}'{architecture}' cannot be built with input_size {input_size} and options "
+            f"{dict(options)}: {_reason(error)}"
         ) from None
     return model
 
 
-def check_options(architecture: str, options: Mapping[str, Any]) -> None:
-    """Raise a `FerflowError` unless the architecture exists and takes every one of `options`.
-
-    The module is parsed, not imported: no framework is loaded, so params.yaml is checked in
-    milliseconds.
-    """
-    file = _FOLDER / f"{architecture}.py"
-    builder = _build_function(file) if file.is_file() else None
-    if builder is None:
-        raise FerflowError(
-            f"params.yaml: there is no architecture '{architecture}'; there are {', '.join(architectures())}."
-        )
-    known = [argument.arg for argument in builder.args.kwonlyargs if argument.arg not in _FIXED_ARGUMENTS]
-    for name in options:
-        if name not in known:
-            raise FerflowError(
-                f"params.yaml: architecture '{architecture}' has no option '{name}'; "
-                f"it has {', '.join(known) or 'none'}."
-            )
-
-
-def architectures() -> list[str]:
-    """Return the names of all architectures, sorted: the modules here that define `build`."""
-    return sorted(
-        file.stem for file in _FOLDER.glob("*.py") if not file.stem.startswith("_") and _build_function(file)
-    )
-
-
-def _build_function(file: Path) -> ast.FunctionDef | None:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "build":
-            return node
-    return None
+def _reason(error: Exception) -> str:
+    """Return the line of an error that says what is wrong; in those of Keras's layers it is bold."""
+    text = str(error)
+    bold = re.search(r"\x1b\[1m(.+?)\x1b\[0m", text, re.DOTALL)
+    return (bold[1] if bold else text).strip().partition("\n")[0]

@@ -11,16 +11,13 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from ferflow.errors import FerflowError
-
-#: What `attention` takes, beside None.
-KINDS: Final = ("se", "spatial", "both")
+from ferflow.params.options import Attention
 
 # A narrower layer saves no time and tells little apart.
 _MINIMUM_UNITS: Final = 8
 
 
-def attention(x: Any, kind: str | None, *, ratio: int = 8) -> Any:
+def attention(x: Any, kind: Attention, *, ratio: int = 8) -> Any:
     """Return a feature map after the attention of one kind.
 
     Args:
@@ -28,12 +25,7 @@ def attention(x: Any, kind: str | None, *, ratio: int = 8) -> Any:
         kind: `"se"` weighs channels, `"spatial"` places, `"both"` channels and then places, which is the
             order that CBAM found best; None leaves `x` as it is.
         ratio: See `squeeze_and_excitation`.
-
-    Raises:
-        FerflowError: There is no such kind.
     """
-    if kind not in (None, *KINDS):
-        raise FerflowError(f"params.yaml: attention '{kind}' is not one of {', '.join(KINDS)}, null.")
     if kind in ("se", "both"):
         x = squeeze_and_excitation(x, ratio=ratio)
     if kind in ("spatial", "both"):

@@ -13,7 +13,6 @@ The models of four source projects, by network and options; all have seven class
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -21,9 +20,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from ferflow.errors import FerflowError
 from ferflow.models.layers import classifier, image_input, pool
 from ferflow.models.pretrained import load_base
+from ferflow.params.options import Fraction, Network, Pooling, Sizes
 
 
 def build(
@@ -31,14 +30,14 @@ def build(
     num_classes: int,
     *,
     input_size: int,
-    network: str = "ResNet50",
+    network: Network = "ResNet50",
     weights: str | None = None,
     weights_sha256: str | None = None,
     base_batch_norm: bool = False,
-    pooling: str = "avg",
-    feature_dropout: float = 0.0,
-    head: Sequence[int] = (),
-    head_dropout: float = 0.0,
+    pooling: Pooling = "avg",
+    feature_dropout: Fraction = 0.0,
+    head: Sizes = (),
+    head_dropout: Fraction = 0.0,
 ) -> keras.Model:
     """Build a network with a head: batch normalisation, pooling, dropout, dense layers, softmax.
 
@@ -57,14 +56,13 @@ def build(
         head_dropout: Share of activations dropped after each dense layer, in [0, 1).
 
     Raises:
-        FerflowError: There is no such network or pooling, the input is too small for the network, or its
-            weights cannot be had.
+        FerflowError: The input is too small for the network, or its weights cannot be had.
     """
-    constructor, module = _find(network)
+    constructor = getattr(keras.applications, network)
     base = load_base(
         constructor, network, input_size=input_size, weights=weights, weights_sha256=weights_sha256
     )
-    scale, offset = _gray_preprocessing(module)
+    scale, offset = _gray_preprocessing(importlib.import_module(constructor.__module__))
     inputs, x = image_input(image_shape, input_size=input_size, channels=3, scale=scale, offset=offset)
     x = base(x)
     if base_batch_norm:
@@ -77,14 +75,6 @@ def build(
 
 def _dropped(x: Any, dropout: float) -> Any:
     return layers.Dropout(dropout)(x) if dropout else x
-
-
-def _find(network: str) -> tuple[Any, ModuleType]:
-    """Return a network's constructor and the module that holds its `preprocess_input`."""
-    constructor = getattr(keras.applications, network, None)
-    if isinstance(constructor, type) or not callable(constructor):
-        raise FerflowError(f"params.yaml: keras.applications has no network '{network}'.")
-    return constructor, importlib.import_module(constructor.__module__)
 
 
 def _gray_preprocessing(module: ModuleType) -> tuple[list[float], list[float]]:

@@ -11,10 +11,11 @@ import keras
 from keras import layers
 
 from ferflow.models.layers import classifier, image_input
+from ferflow.params.options import Fraction
 
 
 def build(
-    image_shape: tuple[int, int, int], num_classes: int, *, input_size: int, dropout: float = 0.5
+    image_shape: tuple[int, int, int], num_classes: int, *, input_size: int, dropout: Fraction = 0.5
 ) -> keras.Model:
     """Build the small CNN on gray images, repeated to three channels as in its source.
 

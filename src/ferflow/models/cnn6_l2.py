@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from ferflow.models.layers import classifier, image_input
+from ferflow.params.options import Fraction, NonNegativeFloat
 
 
 def build(
@@ -20,9 +21,9 @@ def build(
     num_classes: int,
     *,
     input_size: int,
-    dropout: float = 0.25,
-    head_dropout: float = 0.5,
-    l2: float = 0.01,
+    dropout: Fraction = 0.25,
+    head_dropout: Fraction = 0.5,
+    l2: NonNegativeFloat = 0.01,
 ) -> keras.Model:
     """Build the six-convolution CNN on gray images.
 

@@ -11,11 +11,12 @@ from typing import Any, Final
 import keras
 
 from ferflow.errors import FerflowError
+from ferflow.params.options import Pooling
 
 #: The layer that holds a pretrained network: phases find "the base" of a model by this name.
 BASE: Final = "base"
 
-_POOLINGS: Final = {
+_POOLINGS: Final[dict[Pooling, Any]] = {
     "avg": keras.layers.GlobalAveragePooling2D,
     "max": keras.layers.GlobalMaxPooling2D,
     "flatten": keras.layers.Flatten,
@@ -41,9 +42,14 @@ def image_input(
             comes into sight where an augmentation shifts or turns the image.
         scale: Factor of the gray levels 0 to 255, one for all channels or one for each.
         offset: What is added after scaling, one for all channels or one for each.
+
+    Raises:
+        FerflowError: Nothing of the image is in the field.
     """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
     margins = [round(side * (1 - field) / 2) for side in image_shape[:2]]
+    if any(2 * margin >= side for margin, side in zip(margins, image_shape[:2], strict=True)):
+        raise FerflowError(f"options.field: {field} leaves no pixel of {image_shape[0]}.")
     x = keras.layers.Cropping2D(margins, name="field")(inputs) if any(margins) else inputs
     x = keras.layers.Concatenate(name="gray_to_rgb")([x] * 3) if channels == 3 else x
     x = keras.layers.Rescaling(scale, offset, dtype="float32", name="rescale")(x)
@@ -53,18 +59,13 @@ def image_input(
     return inputs, x
 
 
-def pool(x: Any, pooling: str) -> Any:
+def pool(x: Any, pooling: Pooling) -> Any:
     """Return a vector for each feature map.
 
     Args:
         x: Feature map (N, H, W, C).
         pooling: `"avg"` or `"max"` of each channel over all places, or `"flatten"`, which keeps them all.
-
-    Raises:
-        FerflowError: There is no such pooling.
     """
-    if pooling not in _POOLINGS:
-        raise FerflowError(f"params.yaml: pooling '{pooling}' is not one of {', '.join(_POOLINGS)}.")
     return _POOLINGS[pooling](name="pool")(x)
 
 

@@ -47,7 +47,7 @@ def load_base(
     file = None if weights in (None, "imagenet") else _checked_file(str(weights), weights_sha256)
     if file is None and weights_sha256:
         raise FerflowError(
-            f"params.yaml: weights_sha256 is for a weights file; with weights {weights or 'null'}, remove it."
+            f"options.weights_sha256 is for a weights file; with weights {weights or 'null'}, remove it."
         )
     shape = (input_size, input_size, 3)
     try:
@@ -55,7 +55,7 @@ def load_base(
             base = constructor(include_top=False, weights=None if file else weights, input_shape=shape)
     except ValueError as error:
         raise FerflowError(
-            f"{network} at {input_size} pixels, weights {weights or 'null'}: {_one_line(error)}"
+            f"input_size: {network} at {input_size} pixels, weights {weights or 'null'}: {_one_line(error)}"
         ) from None
     except Exception as error:
         # Keras raises a bare Exception when its download fails.
@@ -72,16 +72,16 @@ def _checked_file(weights: str, sha256: str | None) -> Path:
     file = Path(weights).expanduser()
     if not file.is_file():
         raise FerflowError(
-            f"params.yaml: weights '{weights}' is neither a file, nor imagenet, nor null (random weights)."
+            f"options.weights: '{weights}' is neither a file, nor imagenet, nor null (random weights)."
         )
     found = sha256_of_file(file)
     if sha256 is None:
         # Without it, another content under the same name would pass for the same training.
-        raise FerflowError(f"params.yaml: weights '{weights}' need their checksum: weights_sha256: {found}")
+        raise FerflowError(f"options.weights: '{weights}' needs its checksum: weights_sha256: {found}")
     if found != sha256.lower():
         raise FerflowError(
-            f"{file} has the SHA-256 {found}, not the weights_sha256 of params.yaml ({sha256}): get the "
-            "right file, or change the checksum if you trust this one."
+            f"options.weights_sha256: {file} has the SHA-256 {found}, not {sha256}: get the right file, or "
+            "change the checksum if you trust this one."
         )
     return file
 
@@ -94,8 +94,8 @@ def _load_file(base: keras.Model, network: str, file: Path) -> None:
             base.load_weights(file)
     except (ValueError, OSError, KeyError, TypeError, AttributeError, BadZipFile, UserWarning) as error:
         raise FerflowError(
-            f"{file} does not hold weights of {network} without its classification layers ('notop'): "
-            f"{_one_line(error)}"
+            f"options.weights: {file} does not hold weights of {network} without its classification layers "
+            f"('notop'): {_one_line(error)}"
         ) from None
 
 
@@ -107,8 +107,8 @@ def _not_fetched(network: str, error: Exception) -> str:
     file = _download_target(error)
     missing = f"{file.name} is not in {file.parent}" if file else "they are not in Keras's cache"
     return (
-        f"{network}'s ImageNet weights cannot be fetched and {missing}: put the file there, or give the path "
-        f"of one as `weights`, or use `weights: null` for random ones ({_one_line(error)})."
+        f"options.weights: {network}'s ImageNet weights cannot be fetched and {missing}: put the file there, "
+        f"or give the path of one as `weights`, or use `weights: null` for random ones ({_one_line(error)})."
     )
 
 

@@ -19,16 +19,24 @@ time. Dense convolutions, since depthwise ones are slower there, though they hav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import layers
 
-from ferflow.errors import FerflowError
 from ferflow.models.attention import attention as attend
 from ferflow.models.layers import classifier, image_input, pool
+from ferflow.params.options import (
+    Attention,
+    Blocks,
+    Fraction,
+    Momentum,
+    Pooling,
+    PositiveInt,
+    Share,
+    Widths,
+)
 
 
 def build(
@@ -36,17 +44,17 @@ def build(
     num_classes: int,
     *,
     input_size: int,
-    field: float = 0.92,
-    stem: int = 32,
-    stem_kernel: int = 5,
-    stem_stride: int = 2,
-    widths: Sequence[int] = (64, 128, 256),
-    blocks: Sequence[int] = (1, 2, 2),
-    attention: str | None = "se",
-    attention_ratio: int = 8,
-    pooling: str = "avg",
-    dropout: float = 0.2,
-    batch_norm_momentum: float = 0.9,
+    field: Share = 0.92,
+    stem: PositiveInt = 32,
+    stem_kernel: PositiveInt = 5,
+    stem_stride: PositiveInt = 2,
+    widths: Widths = (64, 128, 256),
+    blocks: Blocks = (1, 2, 2),
+    attention: Attention = "se",
+    attention_ratio: PositiveInt = 8,
+    pooling: Pooling = "avg",
+    dropout: Fraction = 0.2,
+    batch_norm_momentum: Momentum = 0.9,
     zero_gamma: bool = True,
 ) -> keras.Model:
     """Build the residual network on gray images.
@@ -71,13 +79,8 @@ def build(
         zero_gamma: Whether every block's last normalisation starts at zero.
 
     Raises:
-        FerflowError: `widths` and `blocks` do not have the same length, or an option has a value that it
-            does not take.
+        FerflowError: Nothing of the image is in the field.
     """
-    if len(widths) != len(blocks):
-        raise FerflowError(
-            f"params.yaml: widths has {len(widths)} numbers and blocks {len(blocks)}: give one to each stage."
-        )
     block = _Block(attention, attention_ratio, batch_norm_momentum, zero_gamma)
     # FER-2013's mean and deviation are 129 and 65: about 0 and 1 after this, and what pads is mid-gray.
     inputs, x = image_input(image_shape, input_size=input_size, field=field, scale=1 / 64, offset=-2.0)
@@ -95,7 +98,7 @@ def build(
 class _Block:
     """What all residual blocks of a network have in common; called, it appends one."""
 
-    attention: str | None
+    attention: Attention
     attention_ratio: int
     momentum: float
     zero_gamma: bool

@@ -7,7 +7,6 @@ value may stand in both, so that an override on the command line never has a sil
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,9 +15,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ferflow.errors import FerflowError
-from ferflow.params.base import Strict
+from ferflow.params.architectures import check_options
+from ferflow.params.base import Name, Strict
 from ferflow.params.data import DatasetParams, IngestParams, LayoutParams, Limit, SplitParams, ValidateParams
 from ferflow.params.evaluation import EvaluateParams
+from ferflow.params.explain import explain, one_line
 from ferflow.params.training import (
     AugmentParams,
     EarlyStoppingParams,
@@ -54,7 +55,7 @@ Budget = Literal["quick", "full"]
 class ModelParams(Strict):
     """A model: its architecture (a module of `ferflow.models`) and its recipe in both budgets."""
 
-    architecture: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+    architecture: Name
     recipe: dict[str, Any]
     quick: dict[str, Any]
     full: dict[str, Any]
@@ -72,7 +73,7 @@ class Params(Strict):
     split: SplitParams
     training: TrainingParams
     evaluate: EvaluateParams
-    models: Annotated[dict[str, ModelParams], Field(min_length=1)]
+    models: Annotated[dict[Name, ModelParams], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _dataset_exists(self) -> Params:
@@ -89,7 +90,8 @@ class Params(Strict):
         """Return a model's complete recipe under `budget` (default: the `budget` switch).
 
         Raises:
-            FerflowError: There is no such model, or its two parts do not make a valid recipe.
+            FerflowError: There is no such model, its two parts do not make a valid recipe, or its
+                architecture does not exist or does not take its options.
         """
         if model not in self.models:
             raise FerflowError(
@@ -97,12 +99,18 @@ class Params(Strict):
             )
         budget = budget or self.budget
         entry = self.models[model]
-        where = f"models.{model}"
-        merged = _merge(entry.recipe, getattr(entry, budget), where, budget)
+        where = self.where(model, budget)
+        merged = _merge(entry.recipe, getattr(entry, budget), f"models.{model}", budget)
         try:
-            return Recipe.model_validate(merged)
+            recipe = Recipe.model_validate(merged)
         except ValidationError as error:
-            raise FerflowError(_explain(error, f"{where} ({budget} budget): ")) from None
+            raise FerflowError(explain(error, f"{where}: ")) from None
+        check_options(entry.architecture, recipe.options, where)
+        return recipe
+
+    def where(self, model: str, budget: Budget | None = None) -> str:
+        """Return what messages call a model's recipe under `budget` (default: the `budget` switch)."""
+        return f"models.{model} ({budget or self.budget} budget)"
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
@@ -119,13 +127,13 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise FerflowError(f"{path} is missing: run from the root of the project.") from None
     except MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        raise FerflowError(f"{path}:{line} not valid YAML ({_one_line(error.problem)}).") from None
+        raise FerflowError(f"{path}:{line} not valid YAML ({one_line(error.problem)}).") from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise FerflowError(f"{path}: not valid YAML ({_one_line(error)}).") from None
+        raise FerflowError(f"{path}: not valid YAML ({one_line(error)}).") from None
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
-        raise FerflowError(_explain(error)) from None
+        raise FerflowError(explain(error)) from None
     for model in params.models:
         for budget in ("quick", "full"):
             params.recipe(model, budget)
@@ -145,39 +153,3 @@ def _merge(shared: dict[str, Any], own: dict[str, Any], where: str, budget: str)
                 f"params.yaml: {where}: '{key}' stands both in `recipe` and in `{budget}`; keep one."
             )
     return merged
-
-
-def _explain(error: ValidationError, prefix: str = "") -> str:
-    """Return the problems of a validation as one line, each with its key."""
-    problems = []
-    for detail in error.errors():
-        # Branches of a union appear in the location; only what stands in the file helps the reader.
-        path = [str(part) for part in detail["loc"] if not _is_type_name(part)]
-        key = ".".join(path) or "the file"
-        if detail["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(path[-1], _known_keys(), n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else ""
-            problems.append(f"{prefix}{key}: unknown key{hint}")
-        elif detail["type"] == "missing":
-            problems.append(f"{prefix}{key}: this key is missing")
-        elif detail["type"] == "value_error":
-            where = f"{key}: " if path else ""
-            problems.append(f"{prefix}{where}{detail['ctx']['error']}")
-        else:
-            problems.append(f"{prefix}{key}: {detail['msg']} (found {detail['input']!r})")
-    return "params.yaml: " + "; ".join(dict.fromkeys(problems))
-
-
-def _is_type_name(part: int | str) -> bool:
-    return isinstance(part, str) and (
-        part in {"int", "constrained-int", "str", "bool", "float"} or "[" in part
-    )
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
-
-
-def _known_keys() -> list[str]:
-    models = [*Strict.__subclasses__()]
-    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})

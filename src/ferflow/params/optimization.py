@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ferflow.params.base import Fraction, PositiveFloat, Strict
+from ferflow.params.base import Fraction, NonNegativeFloat, PositiveFloat, Strict
 
 
 def _bare_name(value: Any) -> Any:
@@ -14,13 +14,11 @@ def _bare_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _refuse_options(section: str, name: str, found: Strict, belongs: dict[str, tuple[str, ...]]) -> None:
+def _refuse_options(name: str, found: Strict, belongs: dict[str, tuple[str, ...]]) -> None:
     """Raise for an option that stands in the file but says nothing about the `name` that was chosen."""
     for option, names in belongs.items():
         if option in found.model_fields_set and name not in names:
-            raise ValueError(
-                f"{section}.{option} says nothing about '{name}'; it belongs to {' and '.join(names)}"
-            )
+            raise ValueError(f"`{option}` says nothing about '{name}'; it belongs to {' and '.join(names)}")
 
 
 class OptimizerParams(Strict):
@@ -39,15 +37,15 @@ class OptimizerParams(Strict):
     name: Literal["adam", "adamw", "sgd", "rmsprop", "muon"]
     momentum: Fraction | None = None
     nesterov: bool | None = None
-    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    weight_decay: NonNegativeFloat | None = None
     clip_norm: PositiveFloat | None = None
 
     @model_validator(mode="after")
     def _options_fit(self) -> OptimizerParams:
         belongs = {"momentum": ("sgd", "rmsprop", "muon"), "nesterov": ("sgd", "muon")}
-        _refuse_options("optimizer", self.name, self, belongs)
+        _refuse_options(self.name, self, belongs)
         if self.name == "sgd" and self.nesterov and not self.momentum:
-            raise ValueError("optimizer.nesterov needs optimizer.momentum: without one it changes nothing")
+            raise ValueError("`nesterov` needs `momentum`: without one it changes nothing")
         return self
 
 
@@ -72,10 +70,10 @@ class ScheduleParams(Strict):
     @model_validator(mode="after")
     def _options_fit(self) -> ScheduleParams:
         moving = ("cosine", "one_cycle")
-        _refuse_options("schedule", self.name, self, dict.fromkeys(("warmup", "start", "end"), moving))
+        _refuse_options(self.name, self, dict.fromkeys(("warmup", "start", "end"), moving))
         rises = self.warmup if self.warmup is not None else self.name == "one_cycle"
         if self.start is not None and not rises:
-            raise ValueError("schedule.start says nothing without schedule.warmup: nothing rises")
+            raise ValueError("`start` says nothing without `warmup`: nothing rises")
         return self
 
 
@@ -94,7 +92,7 @@ class LossParams(Strict):
 
     @model_validator(mode="after")
     def _options_fit(self) -> LossParams:
-        _refuse_options("loss", self.name, self, {"gamma": ("focal",)})
+        _refuse_options(self.name, self, {"gamma": ("focal",)})
         return self
 
 

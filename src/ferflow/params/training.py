@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from ferflow.params.base import Fraction, PositiveFloat, PositiveInt, Strict
+from ferflow.params.base import (
+    Fraction,
+    Momentum,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Share,
+    Strict,
+)
 from ferflow.params.optimization import (
     AnyLoss,
     AnyOptimizer,
@@ -16,8 +24,6 @@ from ferflow.params.optimization import (
     ScheduleParams,
 )
 
-Option = bool | int | float | str | list[int] | None
-Share = Annotated[float, Field(gt=0, le=1)]
 Alpha = Annotated[float, Field(ge=0, le=10)]
 InputSize = Annotated[int, Field(ge=16, le=1024)]
 
@@ -44,9 +50,7 @@ class OcclusionParams(Strict):
     @model_validator(mode="after")
     def _areas_in_order(self) -> OcclusionParams:
         if self.min_area > self.max_area:
-            raise ValueError(
-                f"augment.occlusion: min_area ({self.min_area}) is above max_area ({self.max_area})"
-            )
+            raise ValueError(f"min_area ({self.min_area}) is above max_area ({self.max_area})")
         return self
 
 
@@ -84,7 +88,7 @@ class AugmentParams(Strict):
     @model_validator(mode="after")
     def _something_is_mixed(self) -> AugmentParams:
         if "mix_probability" in self.model_fields_set and not (self.mixup or self.cutmix):
-            raise ValueError("augment.mix_probability says nothing without augment.mixup or augment.cutmix")
+            raise ValueError("`mix_probability` says nothing without `mixup` or `cutmix`")
         return self
 
 
@@ -135,8 +139,8 @@ class PlateauParams(Strict):
 
     factor: Annotated[float, Field(gt=0, lt=1)]
     patience: PositiveInt
-    min_delta: Annotated[float, Field(ge=0)] = 1e-4
-    min_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+    min_delta: NonNegativeFloat = 1e-4
+    min_learning_rate: NonNegativeFloat = 0.0
 
 
 class Recipe(Strict):
@@ -144,7 +148,7 @@ class Recipe(Strict):
 
     Attributes:
         input_size: Pixels at which the architecture sees an image.
-        options: Keyword arguments of the architecture.
+        options: Keyword arguments of the architecture, which says what they may be.
         batch_size: Images in a step.
         optimizer: Of every phase that names none.
         schedule: Of every phase that names none.
@@ -165,7 +169,7 @@ class Recipe(Strict):
     """
 
     input_size: InputSize
-    options: dict[str, Option] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
     batch_size: PositiveInt
     optimizer: AnyOptimizer
     schedule: AnySchedule = ScheduleParams(name="constant")
@@ -173,8 +177,8 @@ class Recipe(Strict):
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["natural", "balanced"] = "natural"
     samples_per_epoch: PositiveInt | None = None
-    ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
-    batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
+    ema_momentum: Momentum | None = None
+    batch_norm_momentum: Momentum | None = None
     augment: AugmentParams = NO_AUGMENTATION
     phases: Annotated[dict[str, PhaseParams], Field(min_length=1)]
     early_stopping: EarlyStoppingParams | None = None

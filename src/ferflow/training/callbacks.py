@@ -93,7 +93,7 @@ class StopOnNaN(keras.callbacks.Callback):
         if not math.isfinite(value):
             raise FerflowError(
                 f"the {name} is not finite: phase '{self._phase}', epoch {self._epoch}, {where}; "
-                "lower its learning_rate, or force `training.precision: float32`."
+                "lower its learning_rate or, under mixed_bfloat16, force `training.precision: float32`."
             )
 
 

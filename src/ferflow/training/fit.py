@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from ferflow.models.inference import trainable_parameters
 from ferflow.params import PhaseParams, Recipe
 from ferflow.params.training import NO_AUGMENTATION, AugmentParams
 from ferflow.training.augment import make_augmentation
@@ -27,7 +28,7 @@ from ferflow.training.losses import balanced_class_weights, make_accuracy, make_
 from ferflow.training.mixing import make_mixing
 from ferflow.training.networks import Networks
 from ferflow.training.optimizers import make_optimizer
-from ferflow.training.phases import set_trainable, trainable_parameters
+from ferflow.training.phases import set_trainable
 from ferflow.training.pipeline import (
     Targets,
     TrainingData,

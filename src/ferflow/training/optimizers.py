@@ -47,9 +47,9 @@ class ConvolutionalMuon(keras.optimizers.Muon):
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
         """Return the matrix nearest to `x` whose singular values are all about one."""
-        # Normed before it is rounded: what is small in float32 may be nothing in bfloat16.
+        # Keras divides by a norm that is nothing for tiny gradients, and that overflows for huge ones.
         matrix = _as_matrix(x)
-        matrix /= ops.norm(matrix) + _TINY
+        matrix /= ops.max(ops.abs(matrix)) + _TINY
         nearest = super().zeropower_via_newtonschulz5(ops.cast(matrix, self._matrix_dtype), steps)
         return ops.cast(ops.reshape(nearest, x.shape), x.dtype)
 

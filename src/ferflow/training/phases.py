@@ -39,8 +39,3 @@ def set_trainable(model: keras.Model, trainable: Literal["all", "head"] | int, w
         raise FerflowError(f"params.yaml: {where}: the base has only {len(base.layers)} layers.")
     for layer in base.layers[:-trainable]:
         layer.trainable = False
-
-
-def trainable_parameters(model: keras.Model) -> int:
-    """Return how many parameters the optimizer changes in the present phase."""
-    return sum(int(keras.ops.size(weight)) for weight in model.trainable_weights)

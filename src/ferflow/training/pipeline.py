@@ -104,9 +104,11 @@ def training_batches(
         for epoch in itertools.count(first_epoch):
             order = epoch_order(split.labels, size, seed=seed, epoch=epoch, balanced=balanced)
             for step in range(steps):
-                # Sorted within the batch: the memory map is read forwards, the gradient is the same.
-                chosen = np.sort(order[step * batch_size : (step + 1) * batch_size])
+                chosen = order[step * batch_size : (step + 1) * batch_size]
                 rows = views[epoch % len(views)][chosen]
+                # Sorted within the batch: the memory map is read forwards, the gradient is the same.
+                forwards = np.argsort(rows)
+                rows, chosen = rows[forwards], chosen[forwards]
                 yield images[rows], targets[chosen], np.int64(epoch * steps + step)
 
     dataset = tf.data.Dataset.from_generator(

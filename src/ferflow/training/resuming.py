@@ -31,7 +31,7 @@ class Resumable(keras.callbacks.Callback):
 class EarlyStopping(Resumable, keras.callbacks.EarlyStopping):
     """Keras's, resumable."""
 
-    remembers = ("wait", "best", "best_epoch", "best_weights")
+    remembers = ("wait", "best", "best_weights")
 
 
 class ReduceLROnPlateau(Resumable, keras.callbacks.ReduceLROnPlateau):

@@ -13,7 +13,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ferflow.errors import FerflowError
-from ferflow.models import check_options
 from ferflow.params import ModelParams, Params, Recipe
 
 
@@ -109,9 +108,7 @@ def _recipe(params: Params, model: str, places: Mapping[str, str], values: Mappi
             node = node[parent]
         node[last] = value
     changed = params.model_copy(update={"models": {model: entry.model_copy(update=parts)}})
-    recipe = changed.recipe(model)
-    check_options(entry.architecture, recipe.options)
-    return recipe
+    return changed.recipe(model)
 
 
 def as_word(value: Any) -> str:
