@@ -184,7 +184,9 @@ def test_a_step_on_a_batch_lowers_its_loss(name: str) -> None:
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0  # its noise would hide the effect of a small step
     # Eager: compiling the graph of a deep network takes longer than its two steps.
-    model.compile(keras.optimizers.SGD(1e-3), "sparse_categorical_crossentropy", run_eagerly=True)
+    # A step of one length, whatever the gradient's: what is short for one network is long for another.
+    step = keras.optimizers.SGD(1.0, global_clipnorm=1e-4)
+    model.compile(step, "sparse_categorical_crossentropy", run_eagerly=True)
     before, after = (float(model.train_on_batch(IMAGES, LABELS)) for _ in range(2))
     assert after < before
 
