@@ -100,12 +100,12 @@ sample: env ## Draw the embedded sample again
 
 .PHONY: test
 test: env lint types ## All checks and tests
-	pytest
+	pytest -n 2 --dist loadfile
 
 .PHONY: test-jax
 test-jax: ## The tests of models and training on another backend of Keras: JAX, on the CPU
 	@$(MAKE) --no-print-directory env LOCK=jax
-	KERAS_BACKEND=jax JAX_PLATFORMS=cpu pytest tests/models tests/training
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu pytest -n 2 --dist loadfile tests/models tests/training
 
 .PHONY: lint
 lint: env ## Format and lint check
