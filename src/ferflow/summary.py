@@ -54,16 +54,20 @@ def _register_again() -> None:
         raise FerflowError("the register stage failed; its message is above.")
 
 
-def _closing_words(winner: dict[str, Any], version: str, store: Store) -> str:
-    name = winner["registered_model"]
+def where_to_compare(store: Store) -> str:
+    """Return how to come to the page of MLflow that has the runs of an experiment."""
     # Without this word MLflow opens its page for language models, where there are no runs.
     page = f"#/experiments/{store.experiment_id}?workflowType=machine_learning"
     local = store.uri.startswith("sqlite")
-    look = f"make ui, then http://127.0.0.1:5000/{page}" if local else f"{store.uri.rstrip('/')}/{page}"
+    return f"make ui, then http://127.0.0.1:5000/{page}" if local else f"{store.uri.rstrip('/')}/{page}"
+
+
+def _closing_words(winner: dict[str, Any], version: str, store: Store) -> str:
+    name = winner["registered_model"]
     return (
         f"champion   {winner['model']}: version {version} of '{name}', alias 'champion'\n"
         f"load it    mlflow.pyfunc.load_model('models:/{name}@champion')\n"
-        f"compare    {look}"
+        f"compare    {where_to_compare(store)}"
     )
 
 

@@ -19,6 +19,7 @@ from ferflow.evaluation.model_info import read_model_info
 from ferflow.files import read_json, read_table
 from ferflow.labels import EMOTIONS
 from ferflow.params import EvaluateParams, Params, Recipe
+from ferflow.summary import where_to_compare
 from ferflow.trials.grid import Trial, as_word
 
 
@@ -150,7 +151,4 @@ def _log(params: Params, model: str, reports: Mapping[str, Path]) -> str:
         image_shape=open_images(data / "images.npy").shape[1:],
         labels=EMOTIONS,
     )
-    page = f"#/experiments/{store.experiment_id}?workflowType=machine_learning"
-    if store.uri.startswith("sqlite"):
-        return f"make ui, then http://127.0.0.1:5000/{page}"
-    return f"{store.uri.rstrip('/')}/{page}"
+    return where_to_compare(store)
