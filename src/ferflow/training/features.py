@@ -118,7 +118,9 @@ def with_features(
         view[positions] = np.arange(start, start := start + len(positions))
         rows.append(view)
     validation = np.arange(start, start + len(data.val.rows))
-    parts = [(data.train.rows[positions], augment) for positions in visited]
+    # Compiled once for all views, as the input pipeline does.
+    compiled = None if augment is None else tf.function(augment, reduce_retracing=True)
+    parts = [(data.train.rows[positions], compiled) for positions in visited]
     dtype = np.dtype(tf.as_dtype(extractor.output.dtype).as_numpy_dtype)
     shape = (start + len(validation), *extractor.output_shape[1:])
     # Which images an epoch visits depends on the number of GPUs, which another machine may have had.

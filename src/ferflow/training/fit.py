@@ -16,12 +16,7 @@ from ferflow.params.training import NO_AUGMENTATION, AugmentParams
 from ferflow.training.augment import make_augmentation
 from ferflow.training.callbacks import AverageWeights, Epoch, HistoryRecorder, StopOnNaN
 from ferflow.training.checkpoint import Checkpoint, Progress, assign
-from ferflow.training.devices import (
-    Device,
-    distributed,
-    jit_compile,
-    out_of_memory_explained,
-)
+from ferflow.training.devices import Device, distributed, jit_compile, out_of_memory_explained
 from ferflow.training.distillation import distilled
 from ferflow.training.features import features_file, split_after_base, with_features
 from ferflow.training.losses import balanced_class_weights, make_accuracy, make_loss
