@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
     parser.add_argument("--out", type=Path, required=True, help="folder of the trained model to write")
     parser.add_argument("--history", type=Path, required=True, help="table of epochs to write (.csv)")
+    parser.add_argument("--time", type=Path, required=True, help="file to write: how long it took")
     parser.add_argument(
         "--checkpoint",
         type=Path,
@@ -54,6 +55,7 @@ def main() -> None:
         from ferflow.training.devices import prepare
         from ferflow.training.fit import train
         from ferflow.training.pipeline import TrainingData, select
+        from ferflow.training.stopwatch import Stopwatch
 
         device = prepare(params.training.precision, params.seed)
 
@@ -87,6 +89,7 @@ def main() -> None:
     )
     checkpoint = Checkpoint(arguments.checkpoint, training["fingerprint"])
     store = connect_or_warn(f"ferflow-{params.dataset}")
+    stopwatch = Stopwatch()
     with live_run(store, training, data, hardware=device.name) as log_epoch:
         history = train(
             model,
@@ -97,11 +100,18 @@ def main() -> None:
             resized=build,
             listeners=[log_epoch],
             checkpoint=checkpoint,
+            stopwatch=stopwatch,
         )
 
     save_model(model, arguments.out / "model.keras")
     write_json(arguments.out / "training.json", training)
     write_csv(arguments.history, pd.DataFrame(history), float_format="%.9g")
+    # No output of the stage: it differs each time, and what was trained does not.
+    seconds = round(stopwatch.seconds, 1)
+    write_json(
+        arguments.time,
+        {"fingerprint": training["fingerprint"], "device": device.name, "seconds": seconds},
+    )
     checkpoint.discard()
 
 

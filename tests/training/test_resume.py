@@ -18,6 +18,7 @@ from ferflow.training.devices import Device
 from ferflow.training.fit import train
 from ferflow.training.pipeline import LabelledRows, TrainingData
 from ferflow.training.resuming import SaveCheckpoint
+from ferflow.training.stopwatch import Stopwatch
 
 FINGERPRINT = "0123456789abcdef" * 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 1), dtype=np.uint8)
@@ -185,6 +186,16 @@ def test_it_goes_on_after_the_last_finished_epoch_and_says_so(
     assert "phase 'head':" not in printed and "Epoch 1/3" not in printed and "Epoch 2/3" in printed
     # A run that is logged live begins anew, and has to hear of all epochs.
     assert heard_again == history and heard_again[:3] == heard
+
+
+def test_what_a_killed_training_has_taken_counts(tmp_path: Path, kill_at: Any) -> None:
+    checkpoint, first, second = Checkpoint(tmp_path, FINGERPRINT), Stopwatch(), Stopwatch()
+    first.go_on_from(1000)
+    kill_at(STEPS + 1)
+    with pytest.raises(Killed):
+        run(a_recipe({}), checkpoint=checkpoint, stopwatch=first)
+    run(a_recipe({}), checkpoint=checkpoint, stopwatch=second)
+    assert 1000 < second.seconds < 1500
 
 
 @pytest.mark.parametrize("ended", ["between phases", "after the last"])

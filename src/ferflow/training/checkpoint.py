@@ -24,7 +24,7 @@ from ferflow.files import atomic_file
 Arrays = list[npt.NDArray[Any]]
 
 #: Changes with what the file holds.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 #: The entry that holds everything but the arrays.
 _TREE: Final = "tree"
 #: The key of what stands for an array there: the number of its entry.
@@ -45,6 +45,7 @@ class Progress:
             phases, since each begins a new one.
         callbacks: The state of each callback that has one.
         targets: What the phase trains on in the place of labels, if it does: one array.
+        seconds: How long all of it took.
     """
 
     phase: int
@@ -54,6 +55,7 @@ class Progress:
     optimizer: Arrays = field(default_factory=list)
     callbacks: list[dict[str, Any]] = field(default_factory=list)
     targets: Arrays = field(default_factory=list)
+    seconds: float = 0.0
 
 
 class Checkpoint:

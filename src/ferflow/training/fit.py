@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from ferflow.training.resuming import Resumable, SaveCheckpoint, early_stopping,
 from ferflow.training.sampling import epoch_size, visited_positions
 from ferflow.training.schedules import learning_rate
 from ferflow.training.sharing import require_equal_shares, shareable, validation_batch
+from ferflow.training.stopwatch import Stopwatch
 
 
 def train(
@@ -47,6 +48,7 @@ def train(
     resized: Callable[[int], keras.Model] | None = None,
     listeners: Sequence[Callable[[Epoch], None]] = (),
     checkpoint: Checkpoint | None = None,
+    stopwatch: Stopwatch | None = None,
 ) -> list[Epoch]:
     """Train `model` in place by its recipe; return one row for each epoch.
 
@@ -60,6 +62,7 @@ def train(
         listeners: Called with each finished epoch; of a training that goes on, with all those before too.
         checkpoint: Where the state is kept after every epoch. If it holds one, the training goes on from
             there and ends as if it had never been interrupted. None keeps nothing.
+        stopwatch: Started by the caller; what came before a checkpoint that is gone on with is added.
 
     Raises:
         FerflowError: A phase does not fit the architecture, the loss stops being finite, or memory or disk
@@ -72,7 +75,8 @@ def train(
     progress = checkpoint.load() if checkpoint else None
     with distributed(device):
         networks = Networks(model, recipe, device.precision, resized)
-        training = _Training(networks, recipe, data, device, seed, listeners, checkpoint, history=[])
+        watch = stopwatch or Stopwatch()
+        training = _Training(networks, recipe, data, device, seed, listeners, checkpoint, watch)
         if progress:
             training.take_up(progress)
         begin = progress.phase if progress else 0
@@ -95,7 +99,8 @@ class _Training:
     seed: int
     listeners: Sequence[Callable[[Epoch], None]]
     checkpoint: Checkpoint | None
-    history: list[Epoch]
+    stopwatch: Stopwatch
+    history: list[Epoch] = field(default_factory=list)
 
     @property
     def model(self) -> keras.Model:
@@ -113,6 +118,7 @@ class _Training:
         # At its size in the phase before: the next one may begin with what it believes at that.
         self.networks.resize(self.recipe.size_of(self.recipe.phases[progress.history[-1]["phase"]]))
         assign(self.model.variables, progress.model)
+        self.stopwatch.go_on_from(progress.seconds)
         self.history.extend(progress.history)
         for row in self.history:
             for listener in self.listeners:
@@ -217,9 +223,8 @@ class _Training:
             callbacks.append(AverageWeights())
         callbacks += [StopOnNaN(name), HistoryRecorder(self.history, name, self.listeners)]
         if self.checkpoint:
-            callbacks.append(
-                SaveCheckpoint(self.checkpoint, self.model, number, self.history, resumables, start, targets)
-            )
+            so_far = (self.model, number, self.history, self.stopwatch)
+            callbacks.append(SaveCheckpoint(self.checkpoint, *so_far, resumables, start, targets))
         return callbacks
 
 
@@ -227,9 +232,8 @@ def _compile(
     model: keras.Model, recipe: Recipe, phase: PhaseParams, data: TrainingData, device: Device, *, steps: int
 ) -> None:
     """Give `model` the optimizer, the loss and the metric of a phase of so many steps."""
-    weights = None
-    if recipe.class_weights == "balanced":
-        weights = balanced_class_weights(data.train.labels, model.output_shape[-1])
+    balanced = recipe.class_weights == "balanced"
+    weights = balanced_class_weights(data.train.labels, model.output_shape[-1]) if balanced else None
     model.compile(
         optimizer=make_optimizer(
             recipe.optimizer_of(phase),

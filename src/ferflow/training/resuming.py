@@ -11,6 +11,7 @@ from ferflow.params import EarlyStoppingParams, PlateauParams
 from ferflow.training.callbacks import Epoch
 from ferflow.training.checkpoint import Checkpoint, Progress, assign, values_of
 from ferflow.training.pipeline import Targets
+from ferflow.training.stopwatch import Stopwatch
 
 
 class Resumable(keras.callbacks.Callback):
@@ -51,6 +52,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         whole: The model with all its variables; the phase may train a part of it.
         phase: How many phases have ended before.
         history: All rows so far; another callback appends to it.
+        stopwatch: Of the training.
         resumables: The phase's callbacks that have a state.
         start: The state to go on from within the phase; None begins it.
         targets: What the phase trains on in the place of labels; None for the labels.
@@ -62,6 +64,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         whole: keras.Model,
         phase: int,
         history: list[Epoch],
+        stopwatch: Stopwatch,
         resumables: Sequence[Resumable],
         start: Progress | None,
         targets: Targets | None,
@@ -74,6 +77,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         self._resumables = resumables
         self._start = start
         self._targets = [] if targets is None else [targets]
+        self._stopwatch = stopwatch
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Bring optimizer and callbacks into the state to go on from; the model is in it already."""
@@ -100,7 +104,8 @@ class SaveCheckpoint(keras.callbacks.Callback):
 
     def _save(self, phase: int, epoch: int, **within_phase: Any) -> None:
         state = values_of(self._whole.variables)
-        self._checkpoint.save(Progress(phase, epoch, self._history, state, **within_phase))
+        seconds = self._stopwatch.seconds
+        self._checkpoint.save(Progress(phase, epoch, self._history, state, seconds=seconds, **within_phase))
 
 
 def early_stopping(params: EarlyStoppingParams) -> EarlyStopping:
