@@ -33,6 +33,9 @@ $(STAMP): $(REQUIREMENTS) requirements/uv.lock pyproject.toml
 	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode $(REQUIREMENTS) \
 	&& $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
+	@# What `dvc plots` draws with comes from the environment: it asks no server for it.
+	$(VENV)/bin/python -m ferflow.page.dvc_plots $(VENV)/share/ferflow/dvc_plots.html
+	$(VENV)/bin/dvc config --local plots.html_template ../$(VENV)/share/ferflow/dvc_plots.html
 	rm -f $(VENV)/.synced-*
 	touch $@
 

@@ -40,6 +40,7 @@ validate:
 split: {duplicates: clean, val_fraction: 0.1, test_fraction: 0.2}
 training: {precision: auto}
 evaluate: {horizontal_flip: true, shift: 2}
+robustness: {quick: {samples: 56, severities: [2, 4]}, full: {samples: 700, severities: [1, 2, 3, 4, 5]}}
 models:
   tiny:
     architecture: cnn4
@@ -224,6 +225,9 @@ def test_several_mistakes_are_named_at_once(tmp_path: Path) -> None:
         ("shift: 2", "shift: -1", "evaluate.shift"),
         ("shift: 2", "shift: 9", "evaluate.shift"),
         ("shift: 2", "shift: 0.1", "evaluate.shift"),
+        ("samples: 56", "samples: 6", "robustness.quick.samples"),
+        ("severities: [2, 4]", "severities: [4, 2]", "robustness.quick.severities"),
+        ("severities: [2, 4]", "severities: [0]", "robustness.quick.severities.0"),
         ("architecture: cnn4", "architecture: ../cnn4", "models.tiny.architecture"),
         ("learning_rate: 0.001", "learning_rate: 0", "phases.all.learning_rate"),
         ("learning_rate: 0.001", "learning_rate: .inf", "phases.all.learning_rate"),

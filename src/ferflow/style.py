@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
 from ferflow.files import atomic_file
 
@@ -36,6 +38,7 @@ SEQUENTIAL: Final = LinearSegmentedColormap.from_list(
 )
 
 _DPI: Final = 200  # twice the size at which browsers show them: sharp on high-density screens
+_COLORS: Final = 128  # of a chart's palette
 _HEADER: Final = 0.68  # inches kept for title and subtitle
 _MARGIN: Final = 0.16  # inches around everything
 
@@ -160,10 +163,23 @@ def magnitude(count: int) -> str:
     return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
 
 
-def save_png(path: Path, figure: Figure) -> None:
-    """Write `figure` as PNG, whole or not at all; equal figures give equal bytes."""
-    with house_style(), atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
+def save_png(path: Path, figure: Figure, *, photographs: bool = False) -> None:
+    """Write `figure` as PNG, whole or not at all; equal figures give equal bytes.
+
+    Args:
+        path: The file.
+        figure: What to write.
+        photographs: It shows more than charts: all its colours are kept. A chart is written in a palette,
+            which no eye can tell apart and which is a third in size: charts are kept in git.
+    """
+    drawn = io.BytesIO()
+    with house_style():
+        figure.savefig(drawn, format="png", dpi=_DPI, pil_kwargs={"compress_level": 0})
+    picture = Image.open(drawn).convert("RGB")
+    if not photographs:
+        picture = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=_COLORS)
+    with atomic_file(path) as temporary:
+        picture.save(temporary, format="png")
 
 
 @functools.cache

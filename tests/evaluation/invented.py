@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ferflow.evaluation.model_info import ModelInfo
+from ferflow.evaluation.outcomes import PROBABILITIES, Outcomes
 from ferflow.labels import EMOTIONS
 
 MODEL = ModelInfo(
@@ -62,4 +64,21 @@ def history_table(*phases: tuple[str, int, float]) -> pd.DataFrame:
             "val_loss": 1.5 / epochs + 0.1 * epochs,
             "val_accuracy": 0.7 - 0.5 / epochs,
         }
+    )
+
+
+def shuffled_answers(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """As written if a generator shuffles the images: valid in every row, but of another image."""
+    answers = ["predicted", *PROBABILITIES]
+    order = np.random.default_rng(seed).permutation(len(predictions))
+    return predictions.assign(**{name: predictions[name].to_numpy()[order] for name in answers})
+
+
+def outcomes_with(actual: npt.ArrayLike, probabilities: npt.NDArray[np.float64]) -> Outcomes:
+    """The most probable emotion is the predicted one, of equal ones the first."""
+    return Outcomes(
+        sample_id=np.array([f"{number:016x}" for number in range(len(probabilities))], dtype=object),
+        actual=np.asarray(actual, dtype=np.intp),
+        predicted=probabilities.argmax(axis=1),
+        probabilities=probabilities,
     )

@@ -8,15 +8,18 @@ from PIL import Image
 
 from ferflow.errors import FerflowError
 from ferflow.evaluation import metrics, report
+from ferflow.evaluation.calibration import calibration_table
+from ferflow.evaluation.confusions import confusion_counts, top_confusions
 from ferflow.evaluation.outcomes import join
+from ferflow.evaluation.precision_recall import precision_recall_table
 from ferflow.files import read_json
 from ferflow.labels import EMOTIONS
 from ferflow.params import EvaluateParams
 
-from .invented import MODEL, history_table, labels_table, predictions_table
+from .invented import MODEL, history_table, labels_table, predictions_table, shuffled_answers
 
 LABELS = labels_table()
-PREDICTIONS = predictions_table(LABELS)
+PREDICTIONS = predictions_table(LABELS, skill=2)
 HISTORY = history_table(("all", 6, 1e-3))
 FILES = {
     "metrics.json",
@@ -25,6 +28,11 @@ FILES = {
     "classification_report.json",
     "confusion.csv",
     "confusion.png",
+    "top_confusions.csv",
+    "calibration.csv",
+    "reliability.png",
+    "precision_recall.csv",
+    "precision_recall.png",
     "training_curves.png",
 }
 
@@ -66,6 +74,17 @@ def test_confusion_table_is_the_test_split_by_sample_id(folder: Path) -> None:
     assert list(written["predicted"]) == list(expected["predicted"])
 
 
+def test_tables_are_of_the_test_split(folder: Path) -> None:
+    test = join(PREDICTIONS, LABELS)["test"]
+    expected = {
+        "top_confusions.csv": top_confusions(confusion_counts(test)),
+        "calibration.csv": calibration_table(test),
+        "precision_recall.csv": precision_recall_table(test),
+    }
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(pd.read_csv(folder / name), table, check_dtype=False)
+
+
 def test_classification_report_names_both_splits_and_all_emotions(folder: Path) -> None:
     values = read_json(folder / "classification_report.json")
     assert list(values) == ["val", "test"]
@@ -75,6 +94,9 @@ def test_classification_report_names_both_splits_and_all_emotions(folder: Path) 
     lines = (folder / "classification_report.txt").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "cnn4: cnn4, 1,234,567 parameters, 48 px input, 6 epoch(s), float32"
     assert max(map(len, lines)) <= 80
+    test = read_json(folder / "metrics.json")["test"]
+    low, high = (f"{test[f'accuracy_{end}']:.1%}" for end in ("low", "high"))
+    assert any(f"accuracy {test['accuracy']:.1%} (95% interval {low} to {high})" in line for line in lines)
     for emotion in EMOTIONS:
         assert sum(line.strip().startswith(emotion) for line in lines) == 2
 
@@ -90,7 +112,13 @@ def test_classification_report_says_if_there_was_more_than_one_view() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("confusion.png", (1440, 1396)), ("training_curves.png", (1920, 976))]
+    ("name", "size"),
+    [
+        ("confusion.png", (1440, 1396)),
+        ("training_curves.png", (1920, 976)),
+        ("reliability.png", (1280, 1456)),
+        ("precision_recall.png", (1920, 1116)),
+    ],
 )
 def test_figures_have_their_size_and_are_not_blank(folder: Path, name: str, size: tuple[int, int]) -> None:
     with Image.open(folder / name) as image:
@@ -122,3 +150,19 @@ def test_nothing_is_written_for_predictions_that_disagree_with_the_truth(tmp_pat
             tmp_path / "cnn4", predictions=PREDICTIONS.iloc[1:], labels=LABELS, history=HISTORY, model=MODEL
         )
     assert not (tmp_path / "cnn4").exists()
+
+
+def test_nothing_is_written_for_answers_in_the_order_of_a_shuffled_generator(tmp_path: Path) -> None:
+    mistaken = shuffled_answers(PREDICTIONS)
+    with pytest.raises(FerflowError, match="beside the wrong sample ids"):
+        report.write(tmp_path / "cnn4", predictions=mistaken, labels=LABELS, history=HISTORY, model=MODEL)
+    assert not (tmp_path / "cnn4").exists()
+
+
+def test_a_split_without_some_classes_is_reported_without_a_warning(tmp_path: Path) -> None:
+    labels = labels_table(emotions=("happy", "sad"))
+    predictions = predictions_table(labels, skill=2)
+    report.write(tmp_path, predictions=predictions, labels=labels, history=HISTORY, model=MODEL)
+    absent = pd.read_csv(tmp_path / "per_class.csv").query("label == 'disgust'")
+    assert absent["average_precision"].isna().all()
+    assert set(pd.read_csv(tmp_path / "precision_recall.csv")["label"]) == {"happy", "sad"}

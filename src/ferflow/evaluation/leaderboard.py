@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from tabulate import tabulate
 
 from ferflow.errors import FerflowError
-from ferflow.evaluation.model_info import read_model_info
+from ferflow.evaluation.leaderboard_rows import read_row
 from ferflow.evaluation.outcomes import EVALUATED_SPLITS
-from ferflow.files import read_json, write_csv, write_text
+from ferflow.evaluation.robustness import scores
+from ferflow.files import write_csv, write_text
 
-_METRICS: Final = ("macro_f1", "accuracy", "log_loss")
-#: Headings that keep the table within a terminal of about 100 columns.
-_SHORT: Final = {
-    "val macro-F1": "val F1",
-    "val accuracy": "val acc.",
-    "val log loss": "val loss",
-    "test macro-F1": "test F1",
-    "test accuracy": "test acc.",
+#: What must be the same for all models, as messages call it.
+_ALIKE: Final = {
+    **{f"{split}_samples": f"{split} samples" for split in EVALUATED_SPLITS},
+    "views": "views of an image",
 }
+_WORDS: Final = {"model", "architecture"}
+_UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def read(folder: Path, models: Iterable[str]) -> pd.DataFrame:
-    """Return one row per model from the reports that the evaluate stage wrote, not yet ranked.
+    """Return one row per model from the reports that the earlier stages wrote, not yet ranked.
 
     Args:
-        folder: Holds `<model>/metrics.json` and `<model>/model.json`.
-        models: The names in params.yaml. Other folders are not looked at: a model that was
+        folder: Holds a report folder for each model: `<model>/robustness.csv`, and what `read_row` reads.
+        models: The names in params.yaml, in any order. Other folders are not looked at: a model that was
             removed from the params leaves the leaderboard with the next run.
 
     Raises:
         FerflowError: A model's file is missing or not complete, or was written for another model,
-            or the models were not measured on equally many samples and views of them.
+            or the models were not measured on equally many samples, views of them and corruptions.
     """
-    rows = [_read_model(folder / name, name) for name in models]
-    table = pd.DataFrame(rows)
-    alike = {f"{split}_samples": f"{split} samples" for split in EVALUATED_SPLITS}
-    for column, what in (alike | {"views": "views of an image"}).items():
+    robustness = {name: scores.read(folder / name / "robustness.csv") for name in models}
+    scores.require_comparable(robustness)
+    table = pd.DataFrame([read_row(folder / name, name, of_model) for name, of_model in robustness.items()])
+    table["flops"] = table["flops"].astype("Int64")  # whole numbers, also beside one that is missing
+    for column, what in _ALIKE.items():
         counts = dict(zip(table["model"], table[column], strict=True))
         if len(set(counts.values())) > 1:
             found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
@@ -55,8 +54,7 @@ def rank(table: pd.DataFrame) -> pd.DataFrame:
     """Return the models from first to last with a column `rank` (1 is the champion).
 
     The highest validation macro-F1 is first; of equals the one with fewer parameters, then the one
-    whose name sorts first. The test split has no influence. `test_accuracy_se` is the standard
-    error of the test accuracy, sqrt(p (1 - p) / n), as a fraction.
+    whose name sorts first. The test split has no influence.
 
     Args:
         table: One row per model, as `read` returns it.
@@ -64,37 +62,68 @@ def rank(table: pd.DataFrame) -> pd.DataFrame:
     ordered = table.sort_values(["val_macro_f1", "parameters", "model"], ascending=[False, True, True])
     ordered = ordered.reset_index(drop=True)
     ordered.insert(0, "rank", range(1, len(ordered) + 1))
-    accuracy = ordered["test_accuracy"]
-    error = (accuracy * (1 - accuracy) / ordered["test_samples"]) ** 0.5
-    ordered.insert(list(ordered.columns).index("test_accuracy") + 1, "test_accuracy_se", error.round(6))
     return ordered
 
 
 def as_markdown(ranked: pd.DataFrame) -> str:
     """Return the leaderboard as a Markdown page: the champion, how it is chosen, the table."""
     champion = ranked.iloc[0]
-    shown = _display(ranked)
-    shown["model"] = [f"**{champion.model} (champion)**", *shown["model"].iloc[1:]]
-    shown["architecture"] = ranked["architecture"]
-    shown["input"] = [f"{size} px" for size in ranked["input_size"]]
-    shown["precision"] = ranked["precision"]
+    names = [f"{name} (near chance)" if lost else name for name, lost in _fates(ranked)]
+    names[0] = f"**{champion.model} (champion{', near chance' if champion.near_chance else ''})**"
+    shown = pd.DataFrame(
+        {
+            "rank": ranked["rank"],
+            "model": names,
+            "val macro-F1": _decimals(ranked["val_macro_f1"]),
+            "test macro-F1 (95 %)": _with_interval(ranked, "test_macro_f1"),
+            "test accuracy (95 %)": _with_interval(ranked, "test_accuracy"),
+            "corrupted accuracy": _percentages(ranked["corrupted_accuracy"]),
+            "calibration error": _decimals(ranked["test_calibration_error"]),
+            "parameters": [in_units(count) for count in ranked["parameters"]],
+            "FLOPs": _flops(ranked),
+            "architecture": ranked["architecture"],
+            "input": [f"{size} px" for size in ranked["input_size"]],
+            "epochs": ranked["epochs"],
+        }
+    )
     return (
         "# Leaderboard\n\n"
+        f"{_alert(ranked)}"
         f"The champion is **{champion.model}**: the highest macro-F1 on the validation split "
         f"({champion.val_macro_f1:.3f}, {champion.val_samples:,} samples) of {_count(ranked)}. "
         "Of equals, the one with fewer parameters wins, then the one whose name sorts first. "
-        f"The test split ({champion.test_samples:,} samples) is reported and chooses nothing; its accuracy "
-        f"stands with its standard error √(p(1 − p)/n), in percentage points.{_seen(champion.views)}\n\n"
-        f"{_tabulate(shown, 'pipe')}\n"
+        f"The test split ({champion.test_samples:,} samples) is reported and chooses nothing; in brackets is "
+        "the 95 % bootstrap interval. Which differences are real is in `comparisons.csv`."
+        f"{_seen(champion.views)}\n\n"
+        f"{_tabulate(shown, 'pipe')}\n\n"
+        "*Corrupted accuracy* is the mean over all corruptions and severities of the test images. "
+        "*Calibration error* is how far confidence and accuracy are apart on test. *FLOPs* are of one image"
+        f"{' in one view' if champion.views > 1 else ''}. "
+        f"*Near chance* is a model that is not shown to be better than {_constant(ranked)}.\n"
     )
 
 
 def as_text(ranked: pd.DataFrame) -> str:
     """Return the leaderboard as a compact table for a terminal; `*` marks the champion."""
-    shown = _display(ranked)
-    shown["model"] = [f"{name} *" if place == 0 else name for place, name in enumerate(shown["model"])]
-    shown.columns = [_SHORT.get(column, column) for column in shown.columns]
-    return f"{_tabulate(shown, 'simple')}\n* champion: the highest macro-averaged F1 on validation"
+    names = [f"{name} !" if lost else name for name, lost in _fates(ranked)]
+    shown = pd.DataFrame(
+        {
+            "#": ranked["rank"],
+            "model": [f"{names[0]} *", *names[1:]],
+            "val F1": _decimals(ranked["val_macro_f1"]),
+            "test F1": _decimals(ranked["test_macro_f1"]),
+            "test accuracy": _with_interval(ranked, "test_accuracy"),
+            "corrupted": _percentages(ranked["corrupted_accuracy"]),
+            "params": [in_units(count) for count in ranked["parameters"]],
+            "FLOPs": _flops(ranked),
+        }
+    )
+    lines = [_tabulate(shown, "simple"), "* champion: the highest macro-averaged F1 on validation"]
+    if ranked["near_chance"].any():
+        lines.append(f"! near chance: not shown to be better than {_constant(ranked)}")
+    if ranked["near_chance"].iloc[0]:
+        lines.append(f"\nWARNING: {_warning(ranked)}")
+    return "\n".join(lines)
 
 
 def write(folder: Path, ranked: pd.DataFrame) -> None:
@@ -103,59 +132,62 @@ def write(folder: Path, ranked: pd.DataFrame) -> None:
     write_text(folder / "leaderboard.md", as_markdown(ranked))
 
 
-def _read_model(folder: Path, name: str) -> dict[str, Any]:
-    info = read_model_info(folder / "model.json")
-    if info.model != name:
-        raise FerflowError(f"{folder / 'model.json'} is of the model {info.model}: run `dvc repro`.")
-    path = folder / "metrics.json"
-    metrics = read_json(path)
-    measured = {
-        f"{split}_{metric}": _number(metrics, split, metric, path)
-        for split in EVALUATED_SPLITS
-        for metric in (*_METRICS, "samples")
-    }
-    return {
-        "model": name,
-        "architecture": info.architecture,
-        **measured,
-        **info.model_dump(exclude={"model", "evaluate"}),
-    }
+def in_units(count: float) -> str:
+    """Return a count of parameters or operations in three or four characters and a unit, e.g. `1.3 G`."""
+    for size, unit in _UNITS:
+        if count >= 0.9995 * size:  # what is rounded to 1.0 of a unit is not 1000 of the next
+            scaled = count / size
+            return f"{scaled:.1f} {unit}" if scaled < 99.95 else f"{scaled:.0f} {unit}"
+    return f"{count:.0f}"
 
 
-def _number(metrics: Any, split: str, metric: str, path: Path) -> float:
-    try:
-        value = metrics[split][metric]
-    except (KeyError, TypeError, IndexError):
-        value = None
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise FerflowError(f"{path}: {split}.{metric} is missing or not a number: run `dvc repro`.")
-    return value
+def _alert(ranked: pd.DataFrame) -> str:
+    # GitHub draws this as a coloured box.
+    return f"> [!WARNING]\n> **{_warning(ranked)}**\n\n" if ranked["near_chance"].iloc[0] else ""
 
 
-def _display(ranked: pd.DataFrame) -> pd.DataFrame:
-    accuracy, error = 100 * ranked["test_accuracy"], 100 * ranked["test_accuracy_se"]
-    return pd.DataFrame(
-        {
-            "rank": ranked["rank"],
-            "model": ranked["model"],
-            "val macro-F1": [f"{value:.3f}" for value in ranked["val_macro_f1"]],
-            "val accuracy": [f"{100 * value:.1f}%" for value in ranked["val_accuracy"]],
-            "val log loss": [f"{value:.3f}" for value in ranked["val_log_loss"]],
-            "test macro-F1": [f"{value:.3f}" for value in ranked["test_macro_f1"]],
-            "test accuracy": [f"{p:.1f} ± {e:.1f}%" for p, e in zip(accuracy, error, strict=True)],
-            "parameters": [f"{count:,}" for count in ranked["parameters"]],
-            "epochs": ranked["epochs"],
-        }
+def _warning(ranked: pd.DataFrame) -> str:
+    name, accuracy = ranked["model"].iloc[0], _with_interval(ranked, "test_accuracy")[0]
+    return (
+        f"The champion {name} has learnt nothing that shows: its test accuracy of {accuracy} "
+        f"is not shown to be better than {_constant(ranked)}. Do not use it."
     )
 
 
+def _constant(ranked: pd.DataFrame) -> str:
+    share = ranked["test_majority_share"].iloc[0]
+    return f"always answering test's most frequent emotion ({share:.1%} right)"
+
+
+def _fates(ranked: pd.DataFrame) -> Iterable[tuple[str, bool]]:
+    return zip(ranked["model"], ranked["near_chance"], strict=True)
+
+
+def _decimals(values: pd.Series) -> list[str]:
+    return [f"{value:.3f}" for value in values]
+
+
+def _percentages(values: pd.Series) -> list[str]:
+    return [f"{value:.1%}" for value in values]
+
+
+def _flops(ranked: pd.DataFrame) -> list[str]:
+    return ["–" if pd.isna(count) else in_units(count) for count in ranked["flops"]]
+
+
+def _with_interval(ranked: pd.DataFrame, column: str) -> list[str]:
+    ends = zip(ranked[column], ranked[f"{column}_low"], ranked[f"{column}_high"], strict=True)
+    if column.endswith("accuracy"):
+        return [f"{value:.1%} ({100 * low:.1f}–{100 * high:.1f})" for value, low, high in ends]
+    return [f"{value:.3f} ({low:.3f}–{high:.3f})" for value, low, high in ends]
+
+
 def _tabulate(shown: pd.DataFrame, style: str) -> str:
-    words = {"model", "architecture", "precision"}
     return tabulate(
         shown.astype(str).to_numpy().tolist(),
         headers=list(shown.columns),
         tablefmt=style,
-        colalign=["left" if column in words else "right" for column in shown.columns],
+        colalign=["left" if column in _WORDS else "right" for column in shown.columns],
         disable_numparse=True,
     )
 

@@ -26,6 +26,10 @@ class ModelInfo(BaseModel):
         precision: Computation during training, e.g. `"mixed_bfloat16"`.
         fingerprint: Identity of the training, as in its MLflow run.
         input_size: Side of the image that the first layer sees, in pixels.
+        flops: Floating-point operations of one image in one view, two for each multiplication with its
+            addition; None if they cannot be counted, or in a model.json of an earlier version, which did not
+            count them.
+        file_bytes: Size of the model's file; None in a model.json of an earlier version.
         evaluate: Over which views of an image its probabilities were averaged; a model.json without it is of
             one that saw the image alone.
     """
@@ -41,6 +45,8 @@ class ModelInfo(BaseModel):
     precision: str
     fingerprint: str
     input_size: Count
+    flops: Count | None = None
+    file_bytes: Count | None = None
     evaluate: EvaluateParams = EvaluateParams(horizontal_flip=False, shift=0)
 
     @computed_field  # type: ignore[prop-decorator]

@@ -9,11 +9,15 @@ import pandas as pd
 
 from ferflow import style
 from ferflow.errors import FerflowError
-from ferflow.evaluation import figures, metrics
+from ferflow.evaluation import figures, metrics, score_figures
+from ferflow.evaluation.agreement import check_agreement
+from ferflow.evaluation.calibration import calibration_table
+from ferflow.evaluation.classification_report import report_text, report_values
+from ferflow.evaluation.confusions import confusion_counts, confusion_table, top_confusions
 from ferflow.evaluation.model_info import ModelInfo
 from ferflow.evaluation.outcomes import Outcomes, join
+from ferflow.evaluation.precision_recall import precision_recall_table
 from ferflow.files import write_csv, write_json, write_text
-from ferflow.labels import EMOTIONS
 
 _SPLIT_TITLES: Final = {"val": "Validation split (chooses the champion)", "test": "Test split (reported)"}
 _HISTORY: Final = ("epoch", "phase", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -26,9 +30,10 @@ def write(
 ) -> Summary:
     """Write a model's report into `folder` and return the content of its metrics.json.
 
-    The files: `metrics.json`, `per_class.csv`, `classification_report.txt` and `.json`,
-    `confusion.csv`, `confusion.png`, `training_curves.png`. Equal input gives equal bytes, in
-    whatever order the rows of `predictions` and `labels` are. Other files in `folder` are left alone.
+    Of both splits: `metrics.json`, `per_class.csv`, `classification_report.txt` and `.json`. Of the test
+    split: `confusion.csv` and `.png`, `top_confusions.csv`, `calibration.csv`, `reliability.png`,
+    `precision_recall.csv` and `.png`. Of the training: `training_curves.png`. Equal input gives equal bytes,
+    in whatever order the rows of `predictions` and `labels` are. Other files in `folder` are left alone.
 
     Args:
         folder: The model's report folder; made if it is missing.
@@ -39,24 +44,25 @@ def write(
         model: The model in words and numbers.
 
     Raises:
-        FerflowError: The predictions do not agree with the truth, or the history is not complete;
+        FerflowError: The predictions do not fit the truth or the training, or the history is not complete;
             nothing has been written then.
     """
     outcomes = join(predictions, labels)
     _check_history(history)
+    check_agreement(outcomes["val"], history)
     summary = metrics.summarize(outcomes)
-    test = outcomes["test"]
-    counts = metrics.confusion_counts(test)
+    per_class = metrics.per_class(outcomes)
 
     write_json(folder / "metrics.json", summary)
-    write_csv(folder / "per_class.csv", metrics.per_class(outcomes))
+    write_csv(folder / "per_class.csv", per_class)
     write_text(folder / "classification_report.txt", classification_text(outcomes, summary, model))
     write_json(
         folder / "classification_report.json",
-        {split: metrics.report_values(of_split) for split, of_split in outcomes.items()},
+        {split: report_values(of_split) for split, of_split in outcomes.items()},
     )
-    write_csv(folder / "confusion.csv", confusion_table(test))
-    style.save_png(folder / "confusion.png", figures.confusion(counts, model.model, summary["test"]))
+    _write_test(
+        folder, outcomes["test"], per_class[per_class["split"] == "test"], summary["test"], model.model
+    )
     style.save_png(folder / "training_curves.png", figures.training_curves(history, model.model))
     return summary
 
@@ -70,29 +76,34 @@ def classification_text(outcomes: dict[str, Outcomes], summary: Summary, model: 
     if model.views > 1:
         sections.append(f"Probabilities are the mean over {model.views} views of each image.\n")
     for split, of_split in outcomes.items():
-        values = summary[split]
-        heading = f"{_SPLIT_TITLES[split]}: {values['samples']:,} images"
+        heading = f"{_SPLIT_TITLES[split]}: {summary[split]['samples']:,} images"
         sections.append(
-            f"{heading}\n{'-' * len(heading)}\n"
-            f"accuracy {values['accuracy']:.1%} | top-2 accuracy {values['top2_accuracy']:.1%} | "
-            f"macro-F1 {values['macro_f1']:.3f} | log loss {values['log_loss']:.3f}\n\n"
-            f"{metrics.report_text(of_split)}"
+            f"{heading}\n{'-' * len(heading)}\n{_headline(summary[split])}\n\n{report_text(of_split)}"
         )
     return "\n".join(sections)
 
 
-def confusion_table(outcomes: Outcomes) -> pd.DataFrame:
-    """Return `actual` and `predicted` emotions, a row per sample in the order of the sample ids.
+def _headline(values: dict[str, float | int]) -> str:
+    """Return the scores of a split in two lines, two of them with their 95 % intervals."""
+    accuracy = "{accuracy:.1%} (95% interval {accuracy_low:.1%} to {accuracy_high:.1%})"
+    macro_f1 = "{macro_f1:.3f} ({macro_f1_low:.3f} to {macro_f1_high:.3f})"
+    others = "log loss {log_loss:.3f} | calibration error {calibration_error:.1%}"
+    template = f"accuracy {accuracy} | macro-F1 {macro_f1}\ntop-2 accuracy {{top2_accuracy:.1%}} | {others}"
+    return template.format_map(values)
 
-    DVC's `confusion` plot template counts the pairs.
-    """
-    names = pd.Series(EMOTIONS)
-    return pd.DataFrame(
-        {
-            "actual": names[outcomes.actual].to_numpy(),
-            "predicted": names[outcomes.predicted].to_numpy(),
-        }
-    )
+
+def _write_test(
+    folder: Path, test: Outcomes, per_class: pd.DataFrame, scores: dict[str, float | int], model: str
+) -> None:
+    """Write the tables and figures of the test split; `per_class` and `scores` are its own."""
+    counts, bins, curves = confusion_counts(test), calibration_table(test), precision_recall_table(test)
+    write_csv(folder / "confusion.csv", confusion_table(test))
+    write_csv(folder / "top_confusions.csv", top_confusions(counts))
+    write_csv(folder / "calibration.csv", bins)
+    write_csv(folder / "precision_recall.csv", curves)
+    style.save_png(folder / "confusion.png", figures.confusion(counts, model, scores))
+    style.save_png(folder / "reliability.png", score_figures.reliability(bins, model, scores))
+    style.save_png(folder / "precision_recall.png", score_figures.precision_recall(curves, per_class, model))
 
 
 def _check_history(history: pd.DataFrame) -> None:

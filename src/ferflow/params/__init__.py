@@ -18,7 +18,7 @@ from ferflow.errors import FerflowError
 from ferflow.params.architectures import check_options
 from ferflow.params.base import Name, Strict
 from ferflow.params.data import DatasetParams, IngestParams, LayoutParams, Limit, SplitParams, ValidateParams
-from ferflow.params.evaluation import EvaluateParams
+from ferflow.params.evaluation import EvaluateParams, RobustnessParams
 from ferflow.params.explain import explain, one_line
 from ferflow.params.training import (
     AugmentParams,
@@ -43,6 +43,7 @@ __all__ = [
     "PhaseParams",
     "PlateauParams",
     "Recipe",
+    "RobustnessParams",
     "SplitParams",
     "TrainingParams",
     "ValidateParams",
@@ -73,6 +74,7 @@ class Params(Strict):
     split: SplitParams
     training: TrainingParams
     evaluate: EvaluateParams
+    robustness: RobustnessParams
     models: Annotated[dict[Name, ModelParams], Field(min_length=1)]
 
     @model_validator(mode="after")

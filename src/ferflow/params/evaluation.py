@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ferflow.params.base import Strict
 
@@ -20,3 +20,32 @@ class EvaluateParams(Strict):
 
     horizontal_flip: bool
     shift: Annotated[int, Field(ge=0, le=8)]
+
+
+def _ascending(severities: list[int]) -> list[int]:
+    if not severities or severities != sorted(set(severities)):
+        raise ValueError(f"at least one severity, each once, lowest first (found {severities})")
+    return severities
+
+
+class ProbeParams(Strict):
+    """How closely a model is asked about damaged images.
+
+    Attributes:
+        samples: How many test images are damaged, stratified by label; all where there are fewer.
+        severities: Which of 1 (hardly seen) to 5. Every image is asked about ten times at each of them.
+    """
+
+    samples: Annotated[int, Field(ge=7)]
+    severities: Annotated[list[Annotated[int, Field(ge=1, le=5)]], AfterValidator(_ascending)]
+
+
+class RobustnessParams(Strict):
+    """The probe of each budget: models of one budget compare, those of two do not."""
+
+    quick: ProbeParams
+    full: ProbeParams
+
+    def of(self, budget: Literal["quick", "full"]) -> ProbeParams:
+        """Return the probe of a budget."""
+        return self.quick if budget == "quick" else self.full

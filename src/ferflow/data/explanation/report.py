@@ -60,5 +60,5 @@ def _write_faces(
     if defects := find_worst(samples, split, facts.blank.min_pixel_std):
         figures["worst.png"] = worst_sheet(images, defects, name)
     for picture, figure in figures.items():
-        save_png(folder / picture, figure)
+        save_png(folder / picture, figure, photographs=True)
     return list(figures)

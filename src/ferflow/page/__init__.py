@@ -1,0 +1,1 @@
+"""The page that shows everything about a data set's models, and the model card of their champion."""

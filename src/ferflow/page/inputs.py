@@ -1,0 +1,174 @@
+"""What the page and the model card are made of, as plain values: no path, no format of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import Field
+
+from ferflow.page.data_inputs import Count, Data, Gate, Read
+from ferflow.params import EvaluateParams
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Scores(Read):
+    """One split of metrics.json; shares in [0, 1], the log loss in nats, low and high of a 95 % interval."""
+
+    accuracy: Share
+    accuracy_low: Share
+    accuracy_high: Share
+    balanced_accuracy: Share
+    macro_f1: Share
+    macro_f1_low: Share
+    macro_f1_high: Share
+    weighted_f1: Share
+    top2_accuracy: Share
+    log_loss: float
+    calibration_error: Share
+    samples: Annotated[int, Field(ge=1)]
+
+
+class Standing(Read):
+    """What the leaderboard alone knows of a model: its place, and what is asked across models."""
+
+    rank: Annotated[int, Field(ge=1)]
+    model: str
+    near_chance: bool
+    test_majority_share: Share
+    corrupted_accuracy: Share | None = None
+
+
+class About(Read):
+    """The content of model.json that is shown."""
+
+    model: str
+    architecture: str
+    parameters: Count
+    trainable_parameters: Count
+    epochs: Count
+    precision: str
+    fingerprint: str
+    input_size: Count
+    views: Annotated[int, Field(ge=1)]
+    evaluate: EvaluateParams
+    flops: Count | None
+    file_bytes: Count
+
+
+class Cost(Read):
+    """The content of cost.json: on one device, milliseconds an image by the size of the batch."""
+
+    device: str
+    model_sha256: str
+    milliseconds_per_image: dict[str, float]
+
+
+class TrainingTime(Read):
+    """The content of training_time.json; without device and seconds where that is not known."""
+
+    fingerprint: str
+    device: str | None
+    seconds: float | None
+
+
+class Training(Read):
+    """The content of training.json; an ensemble, which is not trained itself, has no recipe."""
+
+    fingerprint: str
+    dataset: str
+    budget: str
+    seed: int | None = None
+    device: str | None = None
+    precision: str | None = None
+    recipe: dict[str, Any] | None = None
+    data_sha256: str | None = None
+    code_sha256: str | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as it is embedded.
+
+    Attributes:
+        uri: The picture itself, as an address that begins with `data:`.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Everything about one model; what may be missing is None.
+
+    Attributes:
+        standing: Its row of the leaderboard.
+        about: The model in words and numbers.
+        training: How it was trained.
+        val: Scores on the split that chooses.
+        test: Scores on the split that reports.
+        per_class: `split`, `label`, `precision`, `recall`, `f1`, `support`, `average_precision`.
+        confusion: Counts on test: rows are the actual, columns the predicted emotions, in their order.
+        history: A row for each epoch.
+        top_confusions: `actual`, `predicted`, `count`, `share`, the largest first.
+        calibration: `bin_low`, `bin_high`, `samples`, `confidence`, `accuracy`.
+        precision_recall: `label`, `threshold`, `precision`, `recall`.
+        robustness: `corruption`, `severity`, `samples`, `accuracy`, `macro_f1`.
+        cost: Time for an image.
+        training_time: Time of the training.
+        architecture: Keras's summary as text.
+        architecture_picture: The layers drawn.
+        errors: Its most confident errors, with faces.
+    """
+
+    standing: Standing
+    about: About
+    training: Training
+    val: Scores
+    test: Scores
+    per_class: pd.DataFrame
+    confusion: pd.DataFrame
+    history: pd.DataFrame | None
+    top_confusions: pd.DataFrame | None
+    calibration: pd.DataFrame | None
+    precision_recall: pd.DataFrame | None
+    robustness: pd.DataFrame | None
+    cost: Cost | None
+    training_time: TrainingTime | None
+    architecture: str | None
+    architecture_picture: Picture | None
+    errors: Picture | None
+
+    @property
+    def name(self) -> str:
+        """Its name in params.yaml."""
+        return self.about.model
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything the page shows.
+
+    Attributes:
+        models: In the leaderboard's order; the first is the champion.
+        comparisons: A row for each pair of them.
+        data: Facts about the data set.
+        gate: What the data gate found.
+    """
+
+    models: tuple[Model, ...]
+    comparisons: pd.DataFrame
+    data: Data
+    gate: Gate
+
+    @property
+    def champion(self) -> Model:
+        """The first by validation macro-F1."""
+        return self.models[0]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from ferflow.page import text
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"),
+    [(0.0324, "+3.2"), (-0.004, "−0.4"), (0.0001, "0.0"), (-0.0001, "0.0"), (-1.0, "−100.0")],
+)
+def test_differences_have_a_sign_unless_they_are_none(difference: float, expected: str) -> None:
+    assert text.points(difference) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (999_600, "1.00 M"),
+        (310_456, "310 k"),
+        (2_733_369, "2.73 M"),
+        (1_104_000_000, "1.10 G"),
+        (4.1e12, "4.10 T"),
+    ],
+)
+def test_large_numbers_have_three_digits(number: float, expected: str) -> None:
+    assert text.magnitude(number) == expected
+
+
+def test_units_follow_their_prefix() -> None:
+    assert text.magnitude(109e6, "FLOPs") == "109 MFLOPs"
+    assert text.magnitude(12, "B") == "12.0 B"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(48.4, "48 s"), (420, "7 min"), (7500, "2 h 05 min"), (5340, "89 min"), (5400, "1 h 30 min")],
+)
+def test_times_are_in_the_unit_that_people_wait_in(seconds: float, expected: str) -> None:
+    assert text.duration(seconds) == expected
+
+
+def test_small_p_values_are_not_zero() -> None:
+    assert text.p_value(1e-30) == "< 0.001"
+    assert text.p_value(0.0123) == "= 0.012"
+
+
+def test_words_are_listed_as_people_do() -> None:
+    assert text.listed([]) == "none"
+    assert text.listed(["a"]) == "a"
+    assert text.listed(["a", "b"]) == "a and b"
+    assert text.listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_times_of_an_image_keep_what_is_measured() -> None:
+    assert text.milliseconds(0.0004) == "0.000 ms"
+    assert text.milliseconds(0.4) == "0.400 ms"
+    assert text.milliseconds(15.27) == "15.3 ms"
