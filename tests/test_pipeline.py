@@ -155,7 +155,7 @@ def test_first_run_writes_everything_and_registers_the_best(finished: Project) -
         assert has_params
         assert {"epoch/val_loss", "val/macro_f1", "test/accuracy"} <= set(metrics)
         assert inputs == 3
-        assert "report/confusion.png" in artifacts
+        assert {"report/confusion.png", "report/robustness.png", "report/faces"} <= set(artifacts)
     assert store["versions"] == 1
     assert store["champion"] == ["1", leaderboard["model"][0], True]
 
@@ -289,6 +289,20 @@ def test_other_views_evaluate_again_and_register_what_was_evaluated(finished: Pr
     store = finished.store()
     assert (store["champion"], len(store["runs"])) == (["2", best, True], 2)
     _assert_champion_answers_as_reported(finished, views=1)
+
+
+def test_a_model_that_is_removed_leaves_everything_that_compares(finished: Project) -> None:
+    page = finished.reports / "index.html"
+    kept, removed = pd.read_csv(finished.reports / "leaderboard.csv")["model"]
+    assert {name for name in (kept, removed) if f'id="model-{name}"' in page.read_text()} == {kept, removed}
+    params = (finished.folder / "params.yaml").read_text(encoding="utf-8")
+    models = YAML(typ="safe").load(params)["models"]
+    finished.set_params(models={kept: models[kept]})
+    output = finished.run("dvc", "repro")
+    assert not [name for name in ("train", "predict", "evaluate") if f"Running stage '{name}" in output]
+    assert list(pd.read_csv(finished.reports / "leaderboard.csv")["model"]) == [kept]
+    assert pd.read_csv(finished.reports / "comparisons.csv").empty
+    assert f'id="model-{removed}"' not in page.read_text()
 
 
 def _contents(project: Project) -> dict[str, bytes]:
