@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="table of samples")
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
     parser.add_argument("--report", type=Path, required=True, help="folder of the model's report")
-    parser.add_argument("--time", type=Path, required=True, help="how long the training took, if it was here")
+    parser.add_argument("--times", type=Path, required=True, help="folder of the times of trainings")
     arguments = parser.parse_args()
 
     params = load_params()
@@ -101,11 +101,13 @@ def main() -> None:
     style.save_png(report / "architecture.png", architecture_figure(trained, info.model))
     sheet = error_sheet(faces, maps, test, errors, info.model)
     style.save_png(report / "faces" / "errors.png", sheet, photographs=True)
-    write_training_time(report / "training_time.json", arguments.time, training["fingerprint"])
+    time = arguments.times / f"{training['fingerprint']}.json"
+    write_training_time(report / "training_time.json", time, training["fingerprint"])
+    where = device.name if device.kind == "gpu" else f"{device.name}, {device.workers} threads"
     cost = measured_or_kept(
-        report / "cost.json", model, model_sha256=sha256_of_file(file), device=device.name, views=info.views
+        report / "cost.json", model, model_sha256=sha256_of_file(file), device=where, views=info.views
     )
-    print(f"predict: {info.model}: {cost['milliseconds_per_image']} ms an image by batch size, {device.name}")
+    print(f"predict: {info.model}: {cost['milliseconds_per_image']} ms an image by batch size, {where}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
     parser.add_argument("--out", type=Path, required=True, help="folder of the trained model to write")
     parser.add_argument("--history", type=Path, required=True, help="table of epochs to write (.csv)")
-    parser.add_argument("--time", type=Path, required=True, help="file to write: how long it took")
+    parser.add_argument("--times", type=Path, required=True, help="folder for the time it took")
     parser.add_argument(
         "--checkpoint",
         type=Path,
@@ -109,7 +109,7 @@ def main() -> None:
     # No output of the stage: it differs each time, and what was trained does not.
     seconds = round(stopwatch.seconds, 1)
     write_json(
-        arguments.time,
+        arguments.times / f"{training['fingerprint']}.json",
         {"fingerprint": training["fingerprint"], "device": device.name, "seconds": seconds},
     )
     checkpoint.discard()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,22 @@ def test_stages_read_params_that_exist(params: Params) -> None:
                 node = content
                 for part in filled.split("."):
                     node = node[part]
+
+
+@pytest.mark.parametrize(
+    ("path", "ignored"),
+    [
+        ("data/faces/worst.png", True),
+        ("quick/index.html", True),
+        ("full/models/cnn4/faces/errors.png", True),
+        ("full/models/cnn4/confusion.png", False),
+        ("quick/model_card.md", False),
+        ("validation/index.html", False),
+    ],
+)
+def test_what_shows_faces_and_nothing_else_stays_out_of_git(path: str, ignored: bool) -> None:
+    command = ["git", "check-ignore", "--quiet", "--no-index", f"reports/mine/{path}"]
+    assert (subprocess.run(command, cwd=ROOT, check=False).returncode == 0) is ignored
 
 
 def test_every_choice_is_explained() -> None:

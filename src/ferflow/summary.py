@@ -45,7 +45,8 @@ def main() -> None:
         version = registered_champion(store, winner["registered_model"])
     if version is None:
         raise FerflowError("the champion is not in the MLflow registry: run `make register`.")
-    print(f"\n{as_text(leaderboard)}\n\n{_closing_words(winner, version.version, store)}")
+    closing = _closing_words(winner, version.version, reports / "index.html", store)
+    print(f"\n{as_text(leaderboard)}\n\n{closing}")
 
 
 def _register_again() -> None:
@@ -62,10 +63,11 @@ def where_to_compare(store: Store) -> str:
     return f"make ui, then http://127.0.0.1:5000/{page}" if local else f"{store.uri.rstrip('/')}/{page}"
 
 
-def _closing_words(winner: dict[str, Any], version: str, store: Store) -> str:
+def _closing_words(winner: dict[str, Any], version: str, page: Path, store: Store) -> str:
     name = winner["registered_model"]
     return (
         f"champion   {winner['model']}: version {version} of '{name}', alias 'champion'\n"
+        f"look at    {page}\n"
         f"load it    mlflow.pyfunc.load_model('models:/{name}@champion')\n"
         f"compare    {where_to_compare(store)}"
     )

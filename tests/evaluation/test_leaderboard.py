@@ -92,6 +92,8 @@ def test_a_row_has_the_scores_with_their_intervals_and_costs(tmp_path: Path) -> 
         "test_majority_share": 0.25,
         "flops": 118_000_000,
         "corrupted_accuracy": round(corrupted_accuracy(robustness_table(clean=0.5)), 6),
+        "corrupted_samples": 40,
+        "corrupted_clean_accuracy": 0.5,
     }
     assert {name: row[name] for name in expected} == pytest.approx(expected)
 

@@ -202,4 +202,6 @@ def _standing(place: int, name: str, actual: tables.Integers, answers: tables.Fl
         "test_majority_share": majority,
         "near_chance": scores["accuracy_low"] <= majority,
         "corrupted_accuracy": 0.7 * scores["accuracy"],
+        "corrupted_samples": 35,
+        "corrupted_clean_accuracy": scores["accuracy"],
     }

@@ -11,7 +11,7 @@ import pandas as pd
 from ferflow.errors import FerflowError
 from ferflow.evaluation.model_info import read_model_info
 from ferflow.evaluation.outcomes import EVALUATED_SPLITS
-from ferflow.evaluation.robustness.scores import corrupted_accuracy
+from ferflow.evaluation.robustness.scores import clean_accuracy, corrupted_accuracy
 from ferflow.evaluation.rounding import DIGITS
 from ferflow.files import read_json, read_table
 
@@ -32,7 +32,8 @@ def read_row(folder: Path, name: str, robustness: pd.DataFrame) -> dict[str, Any
 
     `test_majority_share` is the share of test's most frequent class, which is the accuracy of always giving
     that answer; a model whose interval of the accuracy reaches down to it is `near_chance`. `flops` is None
-    where they cannot be counted.
+    where they cannot be counted. `corrupted_accuracy` is of `corrupted_samples` images, on which the model
+    reaches `corrupted_clean_accuracy` while they are not damaged.
 
     Args:
         folder: The model's report: `metrics.json`, `per_class.csv`, `model.json`.
@@ -60,6 +61,8 @@ def read_row(folder: Path, name: str, robustness: pd.DataFrame) -> dict[str, Any
         "test_majority_share": majority,
         "near_chance": measured["test_accuracy_low"] <= majority,
         "corrupted_accuracy": round(corrupted_accuracy(robustness), DIGITS),
+        "corrupted_samples": int(robustness["samples"].iloc[0]),
+        "corrupted_clean_accuracy": clean_accuracy(robustness),
         **info.model_dump(exclude={"model", "architecture", "evaluate"}),
     }
 

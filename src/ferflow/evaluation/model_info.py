@@ -57,7 +57,7 @@ class ModelInfo(BaseModel):
 
 
 def read_model_info(path: Path) -> ModelInfo:
-    """Return the content of a model.json that the evaluate stage wrote.
+    """Return the content of a model.json that the predict stage wrote.
 
     Raises:
         FerflowError: The file is missing, or a value is missing or has another type.

@@ -38,7 +38,9 @@ class Standing(Read):
     model: str
     near_chance: bool
     test_majority_share: Share
-    corrupted_accuracy: Share | None = None
+    corrupted_accuracy: Share
+    corrupted_samples: Annotated[int, Field(ge=1)]
+    corrupted_clean_accuracy: Share
 
 
 class About(Read):

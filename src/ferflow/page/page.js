@@ -1,5 +1,5 @@
 "use strict";
-// Charts are drawn when their section is open and near the window; tables are sorted by their headers.
+// Charts are drawn when their section is open; tables are sorted by their headers.
 
 const drawn = JSON.parse(document.getElementById("drawn").textContent);
 const pending = new Set();
@@ -81,7 +81,7 @@ function sortBy(button) {
 }
 
 function openTarget() {
-  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
   if (target && target.tagName === "DETAILS") {
     target.open = true;
     target.scrollIntoView();

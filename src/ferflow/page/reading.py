@@ -31,6 +31,8 @@ _LEADERBOARD: Final = {
     "near_chance": "bool",
     "test_majority_share": "float64",
     "corrupted_accuracy": "float64",
+    "corrupted_samples": "int64",
+    "corrupted_clean_accuracy": "float64",
 }
 _COMPARISONS: Final = {
     "model_a": "str",

@@ -52,11 +52,13 @@ def counts(data: Data) -> Columns:
 def costs(models: Sequence[Model]) -> Columns:
     """Return a row for each model and kind of cost that is known of it; `front` is the Pareto front.
 
-    A model is on the front of a cost if none that costs no more is at least as accurate on test.
+    A model is on the front of a cost if none that costs no more is at least as accurate on test. One near
+    chance never is: a constant answer costs nothing.
     """
     rows = []
     for kind, known in _known_costs(models).items():
-        front = pareto_front({name: (cost, _accuracy(models, name)) for name, (cost, _) in known.items()})
+        learnt = [model for model in models if not model.standing.near_chance and model.name in known]
+        front = pareto_front({model.name: (known[model.name][0], model.test.accuracy) for model in learnt})
         for model in models:
             if model.name not in known:
                 continue
@@ -162,17 +164,15 @@ def _known_costs(models: Sequence[Model]) -> dict[str, dict[str, tuple[float, st
         "milliseconds an image": {},
     }
     for model in models:
-        if model.cost and (time := model.cost.milliseconds_per_image.get("1")) is not None:
+        # Times of two devices say nothing about two models.
+        if model.cost and models[0].cost and model.cost.device == models[0].cost.device:
+            time = model.cost.milliseconds_per_image["1"]
             kinds["milliseconds an image"][model.name] = (time, text.milliseconds(time))
     return {
         kind: positive
         for kind, known in kinds.items()
         if (positive := {name: cost for name, cost in known.items() if cost[0] > 0})
     }
-
-
-def _accuracy(models: Sequence[Model], name: str) -> float:
-    return next(model.test.accuracy for model in models if model.name == name)
 
 
 def _columns(table: pd.DataFrame, digits: int = _DIGITS) -> Columns:

@@ -9,9 +9,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch("[a-z][a-z0-9_]*", value):
+    # A table that is read back takes these for an empty cell.
+    if not re.fullmatch("[a-z][a-z0-9_]*", value) or value in {"nan", "null"}:
         raise ValueError(
-            f"a name is made of small letters, digits and _, and begins with a letter (found {value!r})"
+            "a name is made of small letters, digits and _, and begins with a letter; nan and null are none "
+            f"(found {value!r})"
         )
     return value
 

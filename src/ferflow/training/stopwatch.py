@@ -34,7 +34,7 @@ def write_training_time(path: Path, measured: Path, fingerprint: str) -> None:
 
     Args:
         path: The file, which may exist: `fingerprint`, `device`, `seconds`; the last two null if unknown.
-        measured: What the train stage has written of the last training here, which may be another or none.
+        measured: Where the train stage writes it of this training, which may have been elsewhere.
         fingerprint: Of the training.
     """
     kept, found = _read(path, fingerprint), _read(measured, fingerprint)

@@ -89,25 +89,6 @@ def retained_accuracy(table: pd.DataFrame) -> float | None:
     return corrupted_accuracy(table) / clean if clean else None
 
 
-def as_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return accuracies for a page: a row for each corruption, by its title.
-
-    Returns:
-        `corruption`, `clean`, `severity 1` and so on for those measured, and `mean` over the severities.
-    """
-    damaged = table[table["corruption"] != CLEAN]
-    wide = damaged.pivot_table(index="corruption", columns="severity", values="accuracy")
-    wide = wide.loc[list(CORRUPTIONS)].reset_index(drop=True)
-    return pd.DataFrame(
-        {
-            "corruption": [kind.title for kind in CORRUPTIONS.values()],
-            "clean": clean_accuracy(table),
-            **{f"severity {severity}": wide[severity] for severity in severities(table)},
-            "mean": accuracy_by_corruption(table).to_numpy(),
-        }
-    )
-
-
 def accuracy_interval(accuracy: float, samples: int) -> tuple[float, float]:
     """Return the 95 % interval of an accuracy that was measured on a few samples (Wilson's)."""
     low, high = wilson(np.array(accuracy), np.array(samples))

@@ -91,7 +91,7 @@ def measured_or_kept(
         `device`, `model_sha256`, `views` and `milliseconds_per_image` by batch size, e.g.
         `{"1": 4.2, "64": 0.8}`.
     """
-    of = {"device": device, "model_sha256": model_sha256, "views": views}
+    of = {"device": device, "keras": keras.__version__, "model_sha256": model_sha256, "views": views}
     kept = _kept(path, of)
     if kept is not None:
         return kept
