@@ -13,6 +13,7 @@ from ferflow.evaluation.comparisons_figure import comparisons_figure
 from ferflow.evaluation.leaderboard_figure import leaderboard_figure
 from ferflow.evaluation.outcomes import join
 from ferflow.evaluation.pareto_figure import pareto_figure
+from ferflow.evaluation.report_folders import report_folders
 from ferflow.evaluation.robustness import scores
 from ferflow.evaluation.robustness.matrix import matrix_figure
 from ferflow.files import read_table, write_csv, write_text
@@ -25,21 +26,21 @@ from ferflow.stage import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--reports", type=Path, required=True, help="folder with a report folder per model")
+    parser.add_argument("--reports", type=Path, required=True, help="folder of the reports, read and written")
     parser.add_argument("--samples", type=Path, required=True, help="table of samples")
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
     parser.add_argument("--data", type=Path, required=True, help="folder of the data report")
     parser.add_argument("--validation", type=Path, required=True, help="folder of the data gate's report")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the files to write")
     arguments = parser.parse_args()
 
-    reports, out, names = arguments.reports, arguments.out, list(load_params().models)
+    out = arguments.reports
+    folders = report_folders(out, load_params())
     labels = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
-    ranked = leaderboard.rank(leaderboard.read(reports, names))
+    ranked = leaderboard.rank(leaderboard.read(folders))
     in_order = ranked["model"].tolist()
-    outcomes = {name: join(read_table(reports / name / "predictions.parquet"), labels) for name in in_order}
+    outcomes = {name: join(read_table(folders[name] / "predictions.parquet"), labels) for name in in_order}
     comparisons = compare({name: by_split["test"] for name, by_split in outcomes.items()})
-    robustness = {name: scores.read(reports / name / "robustness.csv") for name in in_order}
+    robustness = {name: scores.read(folders[name] / "robustness.csv") for name in in_order}
 
     leaderboard.write(out, ranked)
     write_csv(out / "comparisons.csv", comparisons)
@@ -48,7 +49,7 @@ def main() -> None:
     style.save_png(out / "pareto.png", pareto_figure(ranked))
     style.save_png(out / "robustness_matrix.png", matrix_figure(robustness))
 
-    inputs = read_inputs(out, names, data_report=arguments.data, validation=arguments.validation)
+    inputs = read_inputs(out, folders, data_report=arguments.data, validation=arguments.validation)
     card = model_card(inputs)
     write_text(out / "model_card.md", card)
     write_page(out / "index.html", inputs, card)

@@ -1,4 +1,4 @@
-"""Stage evaluate@<model>: report on a model from what it has answered."""
+"""Stages evaluate@<model> and evaluate_ensemble@<ensemble>: report on what was answered."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ferflow import style
 from ferflow.data.labelled import labelled_samples
 from ferflow.evaluation import report
 from ferflow.evaluation.model_info import read_model_info
-from ferflow.evaluation.robustness import scores
 from ferflow.evaluation.robustness.figure import robustness_figure
-from ferflow.files import read_table
+from ferflow.evaluation.robustness.measure import measure
+from ferflow.files import read_table, write_csv
 from ferflow.stage import run
 
 
@@ -24,14 +24,17 @@ def main() -> None:
 
     folder = arguments.report
     info = read_model_info(folder / "model.json")
-    robustness = scores.read(folder / "robustness.csv")
+    labels = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
+    robustness = measure(read_table(folder / "damaged.parquet"), labels)
     metrics = report.write(
         folder,
         predictions=read_table(folder / "predictions.parquet"),
-        labels=labelled_samples(read_table(arguments.samples), read_table(arguments.splits)),
-        history=read_table(folder / "history.csv"),
+        labels=labels,
+        # An ensemble is not trained: its members were.
+        history=read_table(folder / "history.csv") if info.members is None else None,
         model=info,
     )
+    write_csv(folder / "robustness.csv", robustness)
     style.save_png(folder / "robustness.png", robustness_figure(robustness, info.model))
     print(
         f"evaluate: {info.model}: "

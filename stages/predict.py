@@ -1,4 +1,4 @@
-"""Stage predict@<model>: ask the network all that reports need, and what its answers cost."""
+"""Stage predict@<model>: ask the network all that reports need."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from ferflow.data.labelled import labelled_samples
 from ferflow.files import (
     read_json,
     read_table,
-    sha256_of_file,
-    write_csv,
     write_json,
     write_parquet,
     write_text,
@@ -31,7 +29,6 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="table of samples")
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
     parser.add_argument("--report", type=Path, required=True, help="folder of the model's report")
-    parser.add_argument("--times", type=Path, required=True, help="folder of the times of trainings")
     arguments = parser.parse_args()
 
     params = load_params()
@@ -43,7 +40,7 @@ def main() -> None:
 
     with heavy_imports():
         from ferflow.models.inference import predict_batch, predict_probabilities, trainable_parameters
-        from ferflow.models.inspection.cost import flops, measured_or_kept
+        from ferflow.models.inspection.cost import flops
         from ferflow.models.inspection.drawing import architecture_figure
         from ferflow.models.inspection.saliency import class_activation_maps
         from ferflow.models.inspection.summary import summary
@@ -56,10 +53,9 @@ def main() -> None:
     from ferflow.evaluation.outcomes import join
     from ferflow.evaluation.predictions import predictions_table
     from ferflow.evaluation.robustness.probe import choose_samples, probe
-    from ferflow.training.stopwatch import write_training_time
 
     report, file = arguments.report, arguments.model / "model.keras"
-    device = prepare("float32", params.seed)
+    prepare("float32", params.seed)
     trained = load_model(file)
     info = ModelInfo(
         model=training["model"],
@@ -80,7 +76,7 @@ def main() -> None:
     held_out = labelled[labelled["split"] != "train"].reset_index(drop=True)
     probabilities = predict_probabilities(model, images, held_out["row"].to_numpy(), batch_size=batch_size)
     predictions = predictions_table(held_out, probabilities)
-    robustness = probe(
+    damaged = probe(
         lambda batch: predict_batch(model, batch),
         images,
         choose_samples(labelled, probe_params.samples),
@@ -94,20 +90,14 @@ def main() -> None:
     maps = class_activation_maps(trained, faces, test.predicted[errors])
 
     write_parquet(report / "predictions.parquet", predictions)
-    write_csv(report / "robustness.csv", robustness)
+    write_parquet(report / "damaged.parquet", damaged)
     write_json(report / "model.json", info.model_dump())
     write_json(report / "training.json", training)
     write_text(report / "architecture.txt", summary(trained))
     style.save_png(report / "architecture.png", architecture_figure(trained, info.model))
     sheet = error_sheet(faces, maps, test, errors, info.model)
     style.save_png(report / "faces" / "errors.png", sheet, photographs=True)
-    time = arguments.times / f"{training['fingerprint']}.json"
-    write_training_time(report / "training_time.json", time, training["fingerprint"])
-    where = device.name if device.kind == "gpu" else f"{device.name}, {device.workers} threads"
-    cost = measured_or_kept(
-        report / "cost.json", model, model_sha256=sha256_of_file(file), device=where, views=info.views
-    )
-    print(f"predict: {info.model}: {cost['milliseconds_per_image']} ms an image by batch size, {where}")
+    print(f"predict: {info.model}: {len(predictions):,} images as they are, {len(damaged):,} damaged ones")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ferflow.data.arrays import open_images
 from ferflow.data.labelled import labelled_samples
 from ferflow.errors import FerflowError
-from ferflow.files import read_table, sha256_of_file, write_json
+from ferflow.evaluation.report_folders import report_folders
+from ferflow.files import read_json, read_table, sha256_of_file, write_json
 from ferflow.labels import EMOTIONS
 from ferflow.params import load_params
 from ferflow.stage import heavy_imports, run
@@ -32,7 +33,8 @@ def main() -> None:
 
     params = load_params()
     leaderboard = read_table(arguments.reports / "leaderboard.csv")
-    if set(leaderboard["model"]) != set(params.models):
+    folders = report_folders(arguments.reports, params)
+    if set(leaderboard["model"]) != set(folders):
         raise FerflowError("the leaderboard is not about the models of params.yaml: run `dvc repro`.")
     best = leaderboard.iloc[0]
 
@@ -40,9 +42,10 @@ def main() -> None:
     from ferflow.tracking.projection import TrainedModel, project
     from ferflow.tracking.store import connect, is_experiment_copy
 
+    costs = read_json(arguments.reports / "costs.json")
     models = {
-        name: TrainedModel(name, arguments.models / name / "model.keras", arguments.reports / "models" / name)
-        for name in params.models
+        name: TrainedModel(name, arguments.models / name / "model.keras", folder, costs[name])
+        for name, folder in folders.items()
     }
     training = models[best["model"]].training()
     labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
@@ -86,17 +89,24 @@ def main() -> None:
 
 
 def _as_evaluated(model: TrainedModel, folder: Path) -> TrainedModel:
-    """Return a model with the file of what was evaluated, made in `folder` if that saw several views."""
+    """Return a model with the file of what was evaluated, made in `folder` unless it is the trained one."""
     # What its report says: params.yaml may have changed since.
     info = model.info()
-    if info.views == 1:
+    if info.views == 1 and not info.members:
         return model
     with heavy_imports():
-        from ferflow.models.saving import load_model, save_model
-        from ferflow.models.views import averaged_over_views
-    views, trained = info.evaluate, load_model(model.file)
+        from ferflow.models.evaluated import load_evaluated
+        from ferflow.models.saving import save_model
+    views = info.evaluate
+    evaluated = load_evaluated(
+        model.file.parent.parent,
+        model.name,
+        info.members,
+        horizontal_flip=views.horizontal_flip,
+        shift=views.shift,
+    )
     file = folder / model.file.name
-    save_model(averaged_over_views(trained, horizontal_flip=views.horizontal_flip, shift=views.shift), file)
+    save_model(evaluated, file)
     return replace(model, file=file)
 
 

@@ -59,6 +59,7 @@ models:
       batch_size: 128
       phases:
         all: {trainable: all, epochs: 50, learning_rate: 0.001}
+ensembles: {}
 """
 
 
@@ -431,6 +432,27 @@ def test_a_value_that_stands_in_both_parts_of_a_recipe_is_refused(
 def test_an_unknown_dataset_is_named_with_those_there_are(tmp_path: Path) -> None:
     message = complaint(tmp_path, changed("dataset: faces", "dataset: fases"))
     assert "dataset: 'fases' is not one of faces" in message
+
+
+@pytest.mark.parametrize(
+    ("ensembles", "problem"),
+    [
+        (
+            "{all: {members: [tiny, tiney]}}",
+            "ensembles.all: there is no model 'tiney'; there are tiny; did you",
+        ),
+        ("{all: {greedy: {rounds: 2, candidates: [tiny, big]}}}", "ensembles.all: there is no model 'big'"),
+        (
+            "{tiny: {greedy: {rounds: 2}}}",
+            "ensembles.tiny: there is a model of this name; choose another one",
+        ),
+        ("{All: {greedy: {rounds: 2}}}", "ensembles.All"),
+    ],
+)
+def test_an_ensemble_is_of_models_and_has_a_name_of_its_own(
+    tmp_path: Path, ensembles: str, problem: str
+) -> None:
+    assert problem in complaint(tmp_path, changed("ensembles: {}", f"ensembles: {ensembles}"))
 
 
 def test_an_unknown_model_is_named_with_those_there_are(tmp_path: Path) -> None:

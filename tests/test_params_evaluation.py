@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ferflow.params.evaluation import ProbeParams, RobustnessParams
+from ferflow.params.evaluation import EnsembleParams, ProbeParams, RobustnessParams
 from ferflow.params.explain import explain
 
 QUICK = {"samples": 56, "severities": [2, 4]}
@@ -43,3 +43,21 @@ def test_both_budgets_are_needed() -> None:
     with pytest.raises(ValidationError) as error:
         RobustnessParams.model_validate({"quick": QUICK})
     assert "full: this key is missing" in explain(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({}, "either `members` or `greedy` says which models vote"),
+        ({"members": ["a", "b"], "greedy": {"rounds": 2}}, "either `members` or `greedy`"),
+        ({"members": ["a"]}, "members: at least two models, each once (found ['a'])"),
+        ({"members": ["a", "a"]}, "members: at least two models, each once"),
+        ({"greedy": {"rounds": 0}}, "greedy.rounds: Input should be greater than or equal to 1"),
+        ({"greedy": {"rounds": 2, "candidates": []}}, "greedy.candidates: at least two models"),
+        ({"greedy": {"round": 2}}, "greedy.round: unknown key; did you mean 'rounds'?"),
+    ],
+)
+def test_an_ensemble_is_chosen_in_one_way(content: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        EnsembleParams.model_validate(content)
+    assert problem in explain(error.value)

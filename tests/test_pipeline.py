@@ -23,6 +23,8 @@ from ferflow.labels import EMOTIONS
 
 ROOT = Path(__file__).parent.parent
 DATASET = "tiny"
+#: The one ensemble of params.yaml: of whatever models there are.
+ENSEMBLE = "greedy_vote"
 
 
 class Project:
@@ -84,7 +86,7 @@ versions = client.search_model_versions("name='ferflow-tiny'")
 champion = client.get_model_version_by_alias("ferflow-tiny", "champion")
 print(json.dumps({
     "runs": sorted(
-        [r.data.tags["model"], r.info.status, r.data.tags["fingerprint"], len(r.data.params) > 10,
+        [r.data.tags["model"], r.info.status, r.data.tags["fingerprint"], len(r.data.params) > 5,
          sorted(r.data.metrics), len(r.inputs.dataset_inputs),
          sorted(f.path for f in client.list_artifacts(r.info.run_id, "report"))]
         for r in runs
@@ -148,12 +150,15 @@ def finished(project: Project) -> Iterator[Project]:
 
 def test_first_run_writes_everything_and_registers_the_best(finished: Project) -> None:
     leaderboard = pd.read_csv(finished.reports / "leaderboard.csv")
-    assert sorted(leaderboard["model"]) == ["first", "second"]
+    assert sorted(leaderboard["model"]) == ["first", ENSEMBLE, "second"]
     store = finished.store()
-    assert [run[:2] for run in store["runs"]] == [["first", "FINISHED"], ["second", "FINISHED"]]
-    for _, _, _, has_params, metrics, inputs, artifacts in store["runs"]:
+    assert [run[:2] for run in store["runs"]] == [
+        [name, "FINISHED"] for name in ("first", ENSEMBLE, "second")
+    ]
+    for name, _, _, has_params, metrics, inputs, artifacts in store["runs"]:
         assert has_params
-        assert {"epoch/val_loss", "val/macro_f1", "test/accuracy"} <= set(metrics)
+        assert {"val/macro_f1", "test/accuracy", "cost/milliseconds_per_image_at_batch_64"} <= set(metrics)
+        assert ("epoch/val_loss" in metrics) is (name != ENSEMBLE)
         assert inputs == 3
         assert {"report/confusion.png", "report/robustness.png", "report/faces"} <= set(artifacts)
     assert store["versions"] == 1
@@ -189,10 +194,14 @@ def _assert_champion_answers_as_reported(finished: Project, *, views: int) -> No
     np.testing.assert_allclose(predicted.sum(axis=1), 1.0, atol=1e-5)
     # The same answers as in the report, joined by id.
     champion = json.loads((finished.reports / "champion.json").read_text())["model"]
-    report = finished.reports / "models" / champion
+    kind = "ensembles" if champion == ENSEMBLE else "models"
+    report = finished.reports / kind / champion
     assert json.loads((report / "model.json").read_text())["views"] == views
     reported = pd.read_parquet(report / "predictions.parquet")
     predicted["sample_id"] = samples["sample_id"]
+    if champion == ENSEMBLE:
+        # On validation a report is of what was chosen without each sample.
+        reported = reported[reported["split"] == "test"]
     both = reported.merge(predicted, on="sample_id", validate="one_to_one")
     assert len(both) == len(reported)
     for emotion in EMOTIONS:
@@ -287,21 +296,25 @@ def test_other_views_evaluate_again_and_register_what_was_evaluated(finished: Pr
     assert "Running stage 'train" not in output
     best = pd.read_csv(finished.reports / "leaderboard.csv")["model"][0]
     store = finished.store()
-    assert (store["champion"], len(store["runs"])) == (["2", best, True], 2)
+    assert (store["champion"], len(store["runs"])) == (["2", best, True], 3)
     _assert_champion_answers_as_reported(finished, views=1)
 
 
 def test_a_model_that_is_removed_leaves_everything_that_compares(finished: Project) -> None:
     page = finished.reports / "index.html"
-    kept, removed = pd.read_csv(finished.reports / "leaderboard.csv")["model"]
-    assert {name for name in (kept, removed) if f'id="model-{name}"' in page.read_text()} == {kept, removed}
+    kept, removed = (
+        name for name in pd.read_csv(finished.reports / "leaderboard.csv")["model"] if name != ENSEMBLE
+    )
+    shown = {name for name in (kept, removed, ENSEMBLE) if f'id="model-{name}"' in page.read_text()}
+    assert shown == {kept, removed, ENSEMBLE}
     params = (finished.folder / "params.yaml").read_text(encoding="utf-8")
     models = YAML(typ="safe").load(params)["models"]
-    finished.set_params(models={kept: models[kept]})
+    finished.set_params(models={kept: models[kept]}, ensembles={})
     output = finished.run("dvc", "repro")
     assert not [name for name in ("train", "predict", "evaluate") if f"Running stage '{name}" in output]
     assert list(pd.read_csv(finished.reports / "leaderboard.csv")["model"]) == [kept]
     assert pd.read_csv(finished.reports / "comparisons.csv").empty
+    assert list(json.loads((finished.reports / "costs.json").read_text())) == [kept]
     assert f'id="model-{removed}"' not in page.read_text()
 
 

@@ -52,13 +52,17 @@ def write_report(
 
 
 def ranking(folder: Path, *names: str) -> pd.DataFrame:
-    return leaderboard.rank(leaderboard.read(folder, names))
+    return leaderboard.rank(read(folder, *names))
+
+
+def read(folder: Path, *names: str) -> pd.DataFrame:
+    return leaderboard.read({name: folder / name for name in names})
 
 
 def test_models_are_ranked_by_validation_whatever_the_test_split_says(tmp_path: Path) -> None:
     write_report(tmp_path, "low", val=0.5, test=0.9)
     write_report(tmp_path, "high", val=0.7, test=0.1)
-    ranked = leaderboard.rank(leaderboard.read(tmp_path, ["low", "high"]))
+    ranked = ranking(tmp_path, "low", "high")
     assert list(ranked["model"]) == ["high", "low"]
     assert list(ranked["rank"]) == [1, 2]
 
@@ -67,7 +71,7 @@ def test_equals_are_ranked_by_parameters_then_by_name(tmp_path: Path) -> None:
     sizes = {"b_small": 10, "a_large": 20, "a_small": 10}
     for name, parameters in sizes.items():
         write_report(tmp_path, name, parameters=parameters)
-    ranked = leaderboard.rank(leaderboard.read(tmp_path, sizes))
+    ranked = ranking(tmp_path, *sizes)
     assert list(ranked["model"]) == ["a_small", "b_small", "a_large"]
 
 
@@ -204,7 +208,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     write_report(tmp_path, "cnn4")
     (tmp_path / "cnn4" / name).unlink()
     with pytest.raises(FerflowError, match=rf"cnn4/{name} is missing: run `dvc repro`"):
-        leaderboard.read(tmp_path, ["cnn4"])
+        read(tmp_path, "cnn4")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +234,7 @@ def test_a_file_that_is_not_complete_is_named(tmp_path: Path, name: str, content
     write_report(tmp_path, "cnn4")
     write_json(tmp_path / "cnn4" / name, content)
     with pytest.raises(FerflowError, match=message):
-        leaderboard.read(tmp_path, ["cnn4"])
+        read(tmp_path, "cnn4")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +244,7 @@ def test_class_counts_without_test_are_an_error(tmp_path: Path, content: str) ->
     write_report(tmp_path, "cnn4")
     (tmp_path / "cnn4" / "per_class.csv").write_text(content, encoding="utf-8")
     with pytest.raises(FerflowError, match=r"cnn4/per_class\.csv: there is no sample of test in it"):
-        leaderboard.read(tmp_path, ["cnn4"])
+        read(tmp_path, "cnn4")
 
 
 def test_models_that_were_damaged_in_other_ways_are_not_compared(tmp_path: Path) -> None:
@@ -248,7 +252,7 @@ def test_models_that_were_damaged_in_other_ways_are_not_compared(tmp_path: Path)
     write_report(tmp_path, "new")
     write_csv(tmp_path / "old" / "robustness.csv", robustness_table(severities=(2, 4)))
     with pytest.raises(FerflowError, match="asked about different images or severities"):
-        leaderboard.read(tmp_path, ["old", "new"])
+        read(tmp_path, "old", "new")
 
 
 def test_models_that_were_measured_on_different_samples_are_not_compared(tmp_path: Path) -> None:
@@ -258,14 +262,14 @@ def test_models_that_were_measured_on_different_samples_are_not_compared(tmp_pat
     metrics["test"]["samples"] = 399
     write_json(tmp_path / "old" / "metrics.json", metrics)
     with pytest.raises(FerflowError, match=r"different test samples \(old 399, new 400\)"):
-        leaderboard.read(tmp_path, ["old", "new"])
+        read(tmp_path, "old", "new")
 
 
 def test_models_that_saw_other_views_are_not_compared(tmp_path: Path) -> None:
     write_report(tmp_path, "old")
     write_report(tmp_path, "new", flip=True)
     with pytest.raises(FerflowError, match=r"different views of an image \(old 1, new 2\)"):
-        leaderboard.read(tmp_path, ["old", "new"])
+        read(tmp_path, "old", "new")
 
 
 def test_the_page_says_over_how_many_views_all_probabilities_are_the_mean(tmp_path: Path) -> None:
@@ -282,4 +286,4 @@ def test_a_report_from_before_there_were_views_is_of_one_view(tmp_path: Path) ->
     content = read_json(path)
     del content["evaluate"], content["views"]
     write_json(path, content)
-    assert leaderboard.read(tmp_path, ["old"])["views"].tolist() == [1]
+    assert read(tmp_path, "old")["views"].tolist() == [1]

@@ -66,6 +66,14 @@ def test_every_file_has_the_same_bytes_for_the_same_rows_in_another_order(
     assert {path.name for path in tmp_path.iterdir()} == FILES | {"model.json"}
 
 
+def test_an_ensemble_has_no_curves_and_says_who_votes(folder: Path, tmp_path: Path) -> None:
+    model = MODEL.model_copy(update={"members": {"cnn4": 3.0, "vgg": 1.0}})
+    report.write(tmp_path, predictions=PREDICTIONS, labels=LABELS, history=None, model=model)
+    assert {path.name for path in tmp_path.iterdir()} == FILES - {"training_curves.png"}
+    assert "The votes of cnn4 (75%), vgg (25%)." in (tmp_path / "classification_report.txt").read_text()
+    assert (tmp_path / "metrics.json").read_bytes() == (folder / "metrics.json").read_bytes()
+
+
 def test_confusion_table_is_the_test_split_by_sample_id(folder: Path) -> None:
     expected = PREDICTIONS[PREDICTIONS["split"] == "test"].sort_values("sample_id")
     written = pd.read_csv(folder / "confusion.csv")

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
 
 from ferflow.errors import FerflowError
-from ferflow.evaluation.outcomes import PROBABILITIES, Outcomes, join
-from ferflow.evaluation.voting import greedy_selection, soft_vote
+from ferflow.evaluation.outcomes import PROBABILITIES, join
+from ferflow.evaluation.voting import soft_vote, soft_vote_on_damaged
 from ferflow.labels import EMOTIONS
 
 from .invented import labels_table, predictions_table
@@ -17,19 +18,6 @@ LABELS = labels_table(300)
 
 def tables(count: int = 3, skill: float = 1.0) -> dict[str, pd.DataFrame]:
     return {f"model_{seed}": predictions_table(LABELS, seed, skill) for seed in range(count)}
-
-
-def outcomes(**probabilities: np.ndarray) -> dict[str, Outcomes]:
-    """Outcomes of four samples whose truth is angry, disgust, fear, happy, from rows of probabilities."""
-    ids = np.array(list("abcd"), dtype=object)
-    return {
-        name: Outcomes(ids, np.arange(4), rows.argmax(axis=1), rows) for name, rows in probabilities.items()
-    }
-
-
-def believes(*classes: int, confidence: float = 1.0) -> np.ndarray:
-    rest = (1 - confidence) / 6
-    return np.where(np.arange(7) == np.array(classes)[:, None], confidence, rest)
 
 
 @pytest.mark.parametrize("weights", [None, {"model_0": 2, "model_1": 1, "model_2": 0.5}])
@@ -86,58 +74,35 @@ def test_weights_are_one_above_zero_for_each_member(weights: dict[str, float]) -
         soft_vote(tables(2), weights)
 
 
-def test_models_that_know_different_things_are_chosen_together() -> None:
-    # Each knows two of four; what it does not know it says without confidence.
-    left = np.vstack([believes(0, 1), believes(6, 6, confidence=0.2)])
-    right = np.vstack([believes(6, 6, confidence=0.2), believes(2, 3)])
-    wrong = believes(6, 6, 6, 6)
-    assert greedy_selection(outcomes(left=left, right=right, wrong=wrong), rounds=5) == {
-        "left": 1,
-        "right": 1,
+def answers(seed: int) -> pd.DataFrame:
+    """Answers to two damaged images in two ways, and to the clean ones."""
+    probabilities = np.random.default_rng(seed).dirichlet(np.ones(7), 6).astype(np.float32)
+    asked = {
+        "corruption": np.repeat(["none", "noise", "blur"], 2),
+        "severity": np.repeat([0, 3, 3], 2),
+        "sample_id": ["a", "b"] * 3,
     }
+    return pd.DataFrame(asked | {name: probabilities[:, at] for at, name in enumerate(PROBABILITIES)})
 
 
-def test_a_model_is_chosen_again_where_it_should_weigh_more() -> None:
-    # Against "loud" on the last sample, "sure" needs two voices; without "loud" the first is lost.
-    sure = np.vstack([believes(6, confidence=0.2), believes(1, 2), believes(3, confidence=0.6)])
-    loud = np.vstack([believes(0), believes(6, 6, confidence=0.2), believes(6, confidence=0.99)])
-    assert greedy_selection(outcomes(loud=loud, sure=sure), rounds=2) == {"sure": 1}
-    assert greedy_selection(outcomes(loud=loud, sure=sure), rounds=5) == {"loud": 1, "sure": 2}
+def test_the_vote_on_damaged_images_is_the_mean_of_each_answer() -> None:
+    one, two = answers(1), answers(2)
+    voted = soft_vote_on_damaged({"one": one, "two": two}, {"one": 3, "two": 1})
+    assert voted.columns.tolist() == one.columns.tolist()
+    pd.testing.assert_frame_equal(voted.iloc[:, :3], one.iloc[:, :3])
+    expected = (3 * one[list(PROBABILITIES)] + two[list(PROBABILITIES)]) / 4
+    np.testing.assert_allclose(voted[list(PROBABILITIES)], expected, atol=1e-6)
+    assert voted.dtypes.to_dict() == one.dtypes.to_dict()
 
 
-def test_of_equals_the_first_name_is_chosen_whatever_the_order() -> None:
-    same = believes(0, 1, 2, 3)
-    for order in (["b", "a", "c"], ["c", "b", "a"]):
-        assert greedy_selection(outcomes(**dict.fromkeys(order, same)), rounds=3) == {"a": 1}
-
-
-def test_the_selection_is_never_worse_on_what_chose_it_than_the_best_single_model() -> None:
-    candidates = {name: join(table, LABELS)["val"] for name, table in tables(6).items()}
-
-    def score(votes: np.ndarray, actual: np.ndarray) -> float:
-        return float(
-            f1_score(actual, votes.argmax(axis=1), average="macro", labels=range(7), zero_division=0)
-        )
-
-    actual = candidates["model_0"].actual
-    alone = max(score(each.probabilities, actual) for each in candidates.values())
-    chosen = greedy_selection(candidates, rounds=10)
-    together = sum(times * candidates[name].probabilities for name, times in chosen.items())
-    assert score(np.asarray(together), actual) > alone
-    assert 1 < sum(chosen.values()) <= 10
-    assert chosen == greedy_selection(dict(reversed(candidates.items())), rounds=10)
-
-
-def test_candidates_on_other_samples_are_refused() -> None:
-    models = outcomes(one=believes(0, 1, 2, 3), two=believes(0, 1, 2, 3))
-    two = models["two"]
-    models["two"] = Outcomes(
-        np.array(list("abce"), dtype=object), two.actual, two.predicted, two.probabilities
-    )
-    with pytest.raises(FerflowError, match="one and two: measured on different samples"):
-        greedy_selection(models, rounds=1)
-
-
-def test_no_round_is_no_ensemble() -> None:
-    with pytest.raises(ValueError, match="at least one round"):
-        greedy_selection(outcomes(one=believes(0, 1, 2, 3)), rounds=0)
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"corruption": ["none", "none", "jpeg", "jpeg", "blur", "blur"]}, "corruptions"),
+        ({"severity": [0, 0, 2, 2, 3, 3]}, "severities"),
+        ({"sample_id": ["a", "b", "a", "b", "b", "a"]}, "samples"),
+    ],
+)
+def test_answers_to_other_images_are_refused(changes: dict[str, Any], what: str) -> None:
+    with pytest.raises(FerflowError, match=f"one and two were measured on different {what}"):
+        soft_vote_on_damaged({"one": answers(1), "two": answers(2).assign(**changes)})

@@ -15,6 +15,7 @@ from ferflow.evaluation.outcomes import PROBABILITIES
 from ferflow.evaluation.predictions import predictions_table
 from ferflow.evaluation.voting import soft_vote
 from ferflow.models.ensemble import ensemble
+from ferflow.models.evaluated import load_evaluated
 from ferflow.models.saving import load_model, save_model
 from ferflow.models.views import averaged_over_views
 
@@ -113,6 +114,27 @@ def test_of_one_member_it_is_that_member(
     np.testing.assert_allclose(
         predict(ensemble({"one": members["one"]}, {"one": 5})), answers["one"], atol=1e-7
     )
+
+
+def test_what_was_evaluated_is_loaded_from_its_members(
+    tmp_path: Path, members: dict[str, keras.Model], answers: dict[str, npt.NDArray[np.float32]]
+) -> None:
+    for name, model in members.items():
+        save_model(model, tmp_path / name / "model.keras")
+    alone = load_evaluated(tmp_path, "two", None, horizontal_flip=False, shift=0)
+    np.testing.assert_array_equal(predict(alone), answers["two"])
+    weights = {"one": 1.0, "two": 3.0}
+    voted = (answers["one"] + 3 * answers["two"]) / 4
+    together = load_evaluated(tmp_path, "both", weights, horizontal_flip=False, shift=0)
+    np.testing.assert_allclose(predict(together), voted, atol=1e-6)
+    # The mean over views of the vote is the vote of the means over views.
+    of_members = [
+        predict(averaged_over_views(members[name], horizontal_flip=True, shift=1)) for name in ("one", "two")
+    ]
+    seen = load_evaluated(tmp_path, "both", weights, horizontal_flip=True, shift=1)
+    np.testing.assert_allclose(predict(seen), (of_members[0] + 3 * of_members[1]) / 4, atol=1e-6)
+    with pytest.raises(FerflowError, match=r"three/model.keras is missing"):
+        load_evaluated(tmp_path, "both", {"one": 1.0, "three": 1.0}, horizontal_flip=False, shift=0)
 
 
 def test_members_that_take_other_images_are_refused(members: dict[str, keras.Model]) -> None:

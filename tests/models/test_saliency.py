@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from ferflow import models
-from ferflow.models.inspection.saliency import class_activation_maps
+from ferflow.models.inspection.saliency import class_activation_maps, mean_class_activation_maps
 from ferflow.models.saving import save_model
 from ferflow.models.views import averaged_over_views
 from ferflow.params import load_params
@@ -242,3 +242,18 @@ def test_every_architecture_of_params_has_maps(name: str) -> None:
     maps = class_activation_maps(model, images, range(7))
     assert maps is not None and maps.shape == (7, 48, 48) and maps.dtype == np.float32
     assert np.isfinite(maps).all() and maps.min() >= 0 and maps.max() == 1
+
+
+def test_the_map_of_an_ensemble_is_the_weighted_mean_of_those_of_its_members() -> None:
+    inputs, x = image_input()
+    dense = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.Flatten()(x)))
+    images, classes = quadrants(2)[0], [BRIGHT, DARK]
+    one, two = plain(), cropped()
+    maps = [class_activation_maps(model, images, classes) for model in (one, two)]
+    assert maps[0] is not None and maps[1] is not None
+    assert np.abs(maps[0] - maps[1]).max() > 0.1, "members that agree test nothing"
+    members = {"one": one, "two": two, "without": dense}
+    mean = mean_class_activation_maps(members, {"one": 3, "two": 1, "without": 9}, images, classes)
+    assert mean is not None and mean.dtype == np.float32
+    np.testing.assert_allclose(mean, (3 * maps[0] + maps[1]) / 4, atol=1e-6)
+    assert mean_class_activation_maps({"without": dense}, {"without": 1}, images, classes) is None

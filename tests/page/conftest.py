@@ -36,6 +36,7 @@ def inputs(pristine: Reports) -> Inputs:
 
 
 def read(reports: Reports) -> Inputs:
+    folders = {model: reports.of(model) for model in reports.models}
     return read_inputs(
-        reports.reports, reports.models, data_report=reports.data_report, validation=reports.validation
+        reports.reports, folders, data_report=reports.data_report, validation=reports.validation
     )

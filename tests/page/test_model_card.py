@@ -124,14 +124,9 @@ def test_what_is_known_of_a_data_set_beside_its_files_is_said(inputs: Inputs, da
 
 
 def test_what_was_not_measured_is_said(inputs: Inputs) -> None:
-    bare = replace(inputs.champion, robustness=None, cost=None, top_confusions=None, training_time=None)
-    bare = replace(bare, training=bare.training.model_copy(update={"recipe": None}))
+    bare = replace(inputs.champion, robustness=None, cost=None, top_confusions=None)
     said = model_card(replace(inputs, models=(bare,)))
-    for words in (
-        "not measured on damaged images",
-        "Its speed was not measured",
-        "it combines models that were",
-    ):
+    for words in ("not measured on damaged images", "Its speed was not measured"):
         assert words in said
 
 

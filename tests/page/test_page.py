@@ -175,7 +175,7 @@ def test_a_model_near_chance_is_marked(html: str, inputs: Inputs) -> None:
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
-        ({"history": None}, "there are no curves"),
+        ({"history": None}, "There are no curves"),
         ({"calibration": None}, "Its calibration was not measured."),
         ({"precision_recall": None}, "curves were not computed"),
         ({"robustness": None}, "It was not measured on damaged images."),
@@ -193,7 +193,7 @@ def test_what_is_missing_is_said_in_words(inputs: Inputs, missing: dict[str, Any
 def test_one_model_that_was_asked_nothing_more_is_a_page(inputs: Inputs) -> None:
     names = (
         *("history", "top_confusions", "calibration", "precision_recall", "robustness", "cost"),
-        *("training_time", "architecture", "architecture_picture", "errors"),
+        *("architecture", "architecture_picture", "errors"),
     )
     nothing: dict[str, Any] = dict.fromkeys(names)
     bare = replace(inputs.champion, **nothing)
@@ -204,11 +204,32 @@ def test_one_model_that_was_asked_nothing_more_is_a_page(inputs: Inputs) -> None
     assert "No model was asked about damaged images." in text
 
 
+def test_an_ensemble_says_whose_vote_it_is_and_how_it_was_chosen(inputs: Inputs) -> None:
+    champion = inputs.champion
+    weights = {"cnn4": 3.0, "vgg16_full": 1.0}
+    about = champion.about.model_copy(update={"members": weights, "architecture": "ensemble"})
+
+    def words(chosen: bool) -> str:
+        recipe = {"members": weights, "chosen_on_validation": chosen}
+        training = champion.training.model_copy(update={"recipe": recipe, "code_sha256": None})
+        ensemble = replace(champion, about=about, training=training, history=None, architecture=None)
+        return " ".join(Page(rendered(replace(inputs, models=(ensemble,)))).text.split())
+
+    for text in (words(True), words(False)):
+        assert "the weighted mean of those of cnn4 (75.0%) and vgg16_full (25.0%)" in text
+        assert "This model was not trained itself" in text  # in the model card
+        assert "There are no curves" not in text
+    assert "scored by what was chosen on the other four" in words(True)
+    assert "chosen on the other four" not in words(False)
+
+
 def test_what_is_not_known_of_a_model_is_left_out(inputs: Inputs) -> None:
     champion = inputs.models[0]
     about = champion.about.model_copy(update={"flops": None})
+    assert champion.cost
     time = TrainingTime(fingerprint="f", device=None, seconds=None)
-    unknown = replace(champion, about=about, training_time=time)
+    cost = champion.cost.model_copy(update={"training": time})
+    unknown = replace(champion, about=about, cost=cost)
     html = rendered(replace(inputs, models=(unknown, *inputs.models[1:])))
     Page(html)
     # Keras writes None itself, for the size of a batch.

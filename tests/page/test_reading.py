@@ -15,7 +15,7 @@ from ferflow.page.pictures import read_picture
 from ferflow.page.reading import read_inputs
 
 from .conftest import read
-from .invented_reports import SKILLS, Reports, draw, training
+from .invented_reports import SKILLS, Reports, draw
 
 OPTIONAL = {
     "history.csv": "history",
@@ -23,8 +23,6 @@ OPTIONAL = {
     "calibration.csv": "calibration",
     "precision_recall.csv": "precision_recall",
     "robustness.csv": "robustness",
-    "cost.json": "cost",
-    "training_time.json": "training_time",
     "architecture.txt": "architecture",
     "architecture.png": "architecture_picture",
     "faces/errors.png": "errors",
@@ -40,7 +38,7 @@ def test_models_are_in_the_order_of_the_leaderboard_whatever_that_of_params(repo
     write_csv(board, read_table(board).iloc[::-1])
     found = read_inputs(
         reports.reports,
-        sorted(SKILLS, reverse=True),
+        {name: reports.of(name) for name in sorted(SKILLS, reverse=True)},
         data_report=reports.data_report,
         validation=reports.validation,
     )
@@ -63,6 +61,30 @@ def test_what_may_be_missing_is_none(reports: Reports, inputs: Inputs, file: str
     assert getattr(inputs.models[1], attribute) is not None
     (reports.of("cnn4") / file).unlink()
     assert getattr(read(reports).models[1], attribute) is None
+
+
+def test_costs_are_of_each_model_where_they_are_known(reports: Reports, inputs: Inputs) -> None:
+    champion, second, _ = inputs.models
+    assert champion.cost and second.cost
+    assert champion.cost.milliseconds_per_image["1"] < second.cost.milliseconds_per_image["1"]
+    assert champion.training_time and second.training_time
+    assert champion.training_time.seconds != second.training_time.seconds
+    path = reports.reports / "costs.json"
+    costs = read_json(path)
+    del costs["cnn4"]
+    costs["vgg16_full"]["training"] |= {"device": None, "seconds": None}
+    write_json(path, costs)
+    _, without, untimed = read(reports).models
+    assert without.cost is None and without.training_time is None
+    assert untimed.cost is not None and untimed.training_time is None
+    path.unlink()
+    assert [model.cost for model in read(reports).models] == [None, None, None]
+
+
+def test_a_cost_that_is_not_complete_is_named_with_its_model(reports: Reports) -> None:
+    change(reports.reports / "costs.json", cnn4={"device": "cpu"})
+    with pytest.raises(FerflowError, match=r"costs.json is not complete \(cnn4.model_sha256, cnn4.milli"):
+        read(reports)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +156,6 @@ def test_empty_bins_are_not_known_rather_than_zero(inputs: Inputs) -> None:
     empty = calibration[calibration["samples"] == 0]
     assert len(empty)
     assert empty["accuracy"].isna().all()
-
-
-def test_a_model_without_a_recipe_is_read(reports: Reports) -> None:
-    content = {key: training("cnn4")[key] for key in ("fingerprint", "dataset", "budget")}
-    write_json(reports.of("cnn4") / "training.json", content)
-    assert read(reports).models[1].training.recipe is None
 
 
 def test_a_corruption_called_none_is_a_word(inputs: Inputs) -> None:

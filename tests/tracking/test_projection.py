@@ -159,6 +159,33 @@ def test_other_views_are_another_version_of_the_same_run(
     np.testing.assert_allclose(served, averaged.predict_on_batch(images), atol=1e-6)
 
 
+def test_an_ensemble_has_a_run_without_epochs_and_what_a_model_costs_is_a_metric(
+    store: Store, models: list[TrainedModel], training: dict[str, Any], data: DataUsed, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reports" / "both"
+    folder.mkdir()
+    cost = {"milliseconds_per_image": {"1": 2.5}, "training": {"seconds": None}}
+    both = replace(models[1], name="both", report=folder, cost=cost)
+    _evaluate(both, 0.9, flip=False)
+    members = {"first": 3.0, "second": 1.0}
+    write_json(folder / "model.json", both.info().model_dump() | {"members": members})
+    made_of = {"members": members, "chosen_on_validation": True}
+    write_json(folder / "training.json", training | {"model": "both", "fingerprint": "b", "recipe": made_of})
+    timed = replace(models[0], cost={"training": {"seconds": 61.5}})
+    for _ in range(2):
+        assert _project(store, [timed, models[1], both], "both", data) == "1"
+    assert _state(store) == (["both", "first", "second"], ["both"], "both")
+    runs = {run.data.tags["model"]: run.data for run in store.client.search_runs([store.experiment_id])}
+    assert runs["both"].params["members.first"] == "3.0"
+    assert runs["both"].tags["dvc_stage"] == "ensemble@both"
+    assert "ensemble@both evaluate_ensemble@both" in runs["both"].tags["mlflow.note.content"]
+    assert "rebuilt" not in runs["both"].tags and runs["first"].tags["rebuilt"] == "true"
+    assert not [name for name in runs["both"].metrics if name.startswith("epoch/")]
+    costs = {name: value for name, value in runs["both"].metrics.items() if name.startswith("cost/")}
+    assert costs == {"cost/parameters": 455, "cost/milliseconds_per_image_at_batch_1": 2.5}
+    assert runs["first"].metrics["cost/training_seconds"] == 61.5
+
+
 def test_missing_report_is_one_line(store: Store, models: list[TrainedModel], data: DataUsed) -> None:
     (models[0].report / "metrics.json").unlink()
     with pytest.raises(FerflowError, match=r"metrics\.json is missing: run `dvc repro`"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,29 +24,27 @@ _WORDS: Final = {"model", "architecture"}
 _UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def read(folder: Path, models: Iterable[str]) -> pd.DataFrame:
+def read(reports: Mapping[str, Path]) -> pd.DataFrame:
     """Return one row per model from the reports that the earlier stages wrote, not yet ranked.
 
     Args:
-        folder: Holds a report folder for each model: `<model>/robustness.csv`, and what `read_row` reads.
-        models: The names in params.yaml, in any order. Other folders are not looked at: a model that was
-            removed from the params leaves the leaderboard with the next run.
+        reports: The report folder of each model and ensemble in params.yaml, in any order: `robustness.csv`,
+            and what `read_row` reads. Other folders are not looked at: a model that was removed from the
+            params leaves the leaderboard with the next run.
 
     Raises:
         FerflowError: A model's file is missing or not complete, or was written for another model,
             or the models were not measured on equally many samples, views of them and corruptions.
     """
-    robustness = {name: scores.read(folder / name / "robustness.csv") for name in models}
+    robustness = {name: scores.read(folder / "robustness.csv") for name, folder in reports.items()}
     scores.require_comparable(robustness)
-    table = pd.DataFrame([read_row(folder / name, name, of_model) for name, of_model in robustness.items()])
+    table = pd.DataFrame([read_row(reports[name], name, of_model) for name, of_model in robustness.items()])
     table["flops"] = table["flops"].astype("Int64")  # whole numbers, also beside one that is missing
     for column, what in _ALIKE.items():
         counts = dict(zip(table["model"], table[column], strict=True))
         if len(set(counts.values())) > 1:
             found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-            raise FerflowError(
-                f"{folder}: the models were measured on different {what} ({found}): run `dvc repro`."
-            )
+            raise FerflowError(f"the models were measured on different {what} ({found}): run `dvc repro`.")
     return table
 
 

@@ -63,7 +63,7 @@ def read_row(folder: Path, name: str, robustness: pd.DataFrame) -> dict[str, Any
         "corrupted_accuracy": round(corrupted_accuracy(robustness), DIGITS),
         "corrupted_samples": int(robustness["samples"].iloc[0]),
         "corrupted_clean_accuracy": clean_accuracy(robustness),
-        **info.model_dump(exclude={"model", "architecture", "evaluate"}),
+        **info.model_dump(exclude={"model", "architecture", "evaluate", "members"}),
     }
 
 

@@ -32,6 +32,8 @@ class ModelInfo(BaseModel):
         file_bytes: Size of the model's file; None in a model.json of an earlier version.
         evaluate: Over which views of an image its probabilities were averaged; a model.json without it is of
             one that saw the image alone.
+        members: Of an ensemble, the models whose probabilities it averages, with their weights; its figures
+            are the sums of theirs, its input size is their largest.
     """
 
     # A reader takes what it knows: a later version may write more about a model.
@@ -48,6 +50,7 @@ class ModelInfo(BaseModel):
     flops: Count | None = None
     file_bytes: Count | None = None
     evaluate: EvaluateParams = EvaluateParams(horizontal_flip=False, shift=0)
+    members: dict[str, float] | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,12 @@ Summary = dict[str, dict[str, float | int]]
 
 
 def write(
-    folder: Path, *, predictions: pd.DataFrame, labels: pd.DataFrame, history: pd.DataFrame, model: ModelInfo
+    folder: Path,
+    *,
+    predictions: pd.DataFrame,
+    labels: pd.DataFrame,
+    history: pd.DataFrame | None,
+    model: ModelInfo,
 ) -> Summary:
     """Write a model's report into `folder` and return the content of its metrics.json.
 
@@ -40,7 +46,7 @@ def write(
         predictions: The predictions table: `sample_id`, `split`, `label`, `predicted`, `p_<emotion>`.
         labels: The truth: `sample_id`, `label`, `split` of every sample of the data set.
         history: One row per epoch: `epoch`, `phase`, `learning_rate`, `loss`, `accuracy`, `val_loss`,
-            `val_accuracy`.
+            `val_accuracy`. None of what is not trained itself.
         model: The model in words and numbers.
 
     Raises:
@@ -48,8 +54,9 @@ def write(
             nothing has been written then.
     """
     outcomes = join(predictions, labels)
-    _check_history(history)
-    check_agreement(outcomes["val"], history)
+    if history is not None:
+        _check_history(history)
+        check_agreement(outcomes["val"], history)
     summary = metrics.summarize(outcomes)
     per_class = metrics.per_class(outcomes)
 
@@ -63,7 +70,8 @@ def write(
     _write_test(
         folder, outcomes["test"], per_class[per_class["split"] == "test"], summary["test"], model.model
     )
-    style.save_png(folder / "training_curves.png", figures.training_curves(history, model.model))
+    if history is not None:
+        style.save_png(folder / "training_curves.png", figures.training_curves(history, model.model))
     return summary
 
 
@@ -73,6 +81,8 @@ def classification_text(outcomes: dict[str, Outcomes], summary: Summary, model: 
         f"{model.model}: {model.architecture}, {model.parameters:,} parameters, "
         f"{model.input_size} px input, {model.epochs} epoch(s), {model.precision}\n"
     ]
+    if model.members:
+        sections.append(f"The votes of {', '.join(_shares(model.members))}.\n")
     if model.views > 1:
         sections.append(f"Probabilities are the mean over {model.views} views of each image.\n")
     for split, of_split in outcomes.items():
@@ -81,6 +91,11 @@ def classification_text(outcomes: dict[str, Outcomes], summary: Summary, model: 
             f"{heading}\n{'-' * len(heading)}\n{_headline(summary[split])}\n\n{report_text(of_split)}"
         )
     return "\n".join(sections)
+
+
+def _shares(members: Mapping[str, float]) -> Iterator[str]:
+    total = sum(members.values())
+    return (f"{name} ({weight / total:.0%})" for name, weight in members.items())
 
 
 def _headline(values: dict[str, float | int]) -> str:

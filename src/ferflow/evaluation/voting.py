@@ -1,21 +1,20 @@
-"""Several models as one: the mean of their probabilities, and which of them to take."""
+"""Soft voting: the mean of several models' probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ferflow.errors import FerflowError
-from ferflow.evaluation.class_scores import f1
-from ferflow.evaluation.comparisons import check_same_samples
-from ferflow.evaluation.outcomes import PROBABILITIES, Outcomes
+from ferflow.evaluation.outcomes import PROBABILITIES
 from ferflow.evaluation.predictions import predictions_table
-from ferflow.labels import EMOTIONS
 
-_TRUTH = ["sample_id", "split", "label"]
+#: What names a row of a table of answers to damaged images.
+_QUESTION: Final = ("corruption", "severity", "sample_id")
 
 
 def soft_vote(tables: Mapping[str, pd.DataFrame], weights: Mapping[str, float] | None = None) -> pd.DataFrame:
@@ -30,71 +29,51 @@ def soft_vote(tables: Mapping[str, pd.DataFrame], weights: Mapping[str, float] |
     Raises:
         FerflowError: The members did not predict the same samples under the same labels.
     """
+    ordered = {name: table.sort_values("sample_id", ignore_index=True) for name, table in tables.items()}
+    truth, mean = _weighted_mean(ordered, weights, ("sample_id", "split", "label"))
+    return predictions_table(truth, mean)
+
+
+def soft_vote_on_damaged(
+    tables: Mapping[str, pd.DataFrame], weights: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Return an ensemble's answers to damaged images, as `robustness.probe` returns a model's.
+
+    Args:
+        tables: Each member's answers. The members were asked about the same images in the same order.
+        weights: As of `soft_vote`.
+
+    Raises:
+        FerflowError: They were not.
+    """
+    asked, mean = _weighted_mean(
+        {name: table.reset_index(drop=True) for name, table in tables.items()}, weights, _QUESTION
+    )
+    return asked.join(pd.DataFrame(mean, columns=list(PROBABILITIES)))
+
+
+def _weighted_mean(
+    tables: Mapping[str, pd.DataFrame], weights: Mapping[str, float] | None, keys: Sequence[str]
+) -> tuple[pd.DataFrame, npt.NDArray[np.float32]]:
+    """Return what all tables say of their rows, and the mean of their probabilities."""
     names = sorted(tables)
     weights = dict.fromkeys(names, 1.0) if weights is None else weights
     if not names or sorted(weights) != names or min(weights.values()) <= 0:
         raise ValueError(f"one weight above 0 for each of {names}, not {dict(weights)}")
-    ordered = {name: tables[name].sort_values("sample_id", ignore_index=True) for name in names}
-    truth = ordered[names[0]][_TRUTH]
-    total = np.zeros((len(truth), len(PROBABILITIES)))
-    for name, table in ordered.items():
-        _check_same_rows(names[0], truth, name, table[_TRUTH])
-        total += weights[name] * table[list(PROBABILITIES)].to_numpy(dtype=np.float64)
+    of_rows = tables[names[0]][list(keys)]
+    total = np.zeros((len(of_rows), len(PROBABILITIES)))
+    for name in names:
+        _check_same_rows(names[0], of_rows, name, tables[name])
+        total += weights[name] * tables[name][list(PROBABILITIES)].to_numpy(dtype=np.float64)
     mean = total / sum(weights[name] for name in names)
-    return predictions_table(truth, mean.astype(np.float32))
-
-
-def greedy_selection(outcomes: Mapping[str, Outcomes], rounds: int) -> dict[str, int]:
-    """Return the members of an ensemble, chosen for its macro-F1, and how often each was chosen.
-
-    Caruana et al., "Ensemble selection from libraries of models" (ICML 2004), with replacement: in each round
-    the model is added, again if need be, that makes the mean of all chosen so far best; of equals the one
-    whose name sorts first. Of the ensembles after each round the first best one is returned. How often a
-    model was chosen is its weight.
-
-    Args:
-        outcomes: Each candidate's outcomes on the validation split: what chooses must not be the test split.
-            The ensemble's own score on the split that chose it is too good, the more so the more candidates
-            and rounds there are.
-        rounds: How many models are added, at least 1.
-
-    Returns:
-        `{model: times}` of the chosen models, sorted by name.
-
-    Raises:
-        FerflowError: The candidates were not measured on the same samples and labels.
-    """
-    if rounds < 1 or not outcomes:
-        raise ValueError("at least one round and one candidate are needed")
-    check_same_samples(outcomes)
-    names = sorted(outcomes)
-    actual = outcomes[names[0]].actual
-    total = np.zeros_like(outcomes[names[0]].probabilities)
-    chosen: list[str] = []
-    scores: list[float] = []
-    for _ in range(rounds):
-        reached = {name: _macro_f1(actual, total + outcomes[name].probabilities) for name in names}
-        best = max(names, key=lambda name: reached[name])  # the first of equals
-        chosen.append(best)
-        scores.append(reached[best])
-        total = total + outcomes[best].probabilities
-    kept = chosen[: int(np.argmax(scores)) + 1]
-    return {name: kept.count(name) for name in names if name in kept}
-
-
-def _macro_f1(actual: npt.NDArray[np.intp], votes: npt.NDArray[np.float64]) -> float:
-    predicted = votes.argmax(axis=1)
-    hits, of_class, called = (
-        np.bincount(classes, minlength=len(EMOTIONS))
-        for classes in (actual[actual == predicted], actual, predicted)
-    )
-    return float(f1(hits, of_class + called).mean())
+    return of_rows, mean.astype(np.float32)
 
 
 def _check_same_rows(first: str, expected: pd.DataFrame, name: str, found: pd.DataFrame) -> None:
-    for column, what in (("sample_id", "samples"), ("split", "splits"), ("label", "labels")):
+    words = {"corruption": "corruptions", "severity": "severities", "sample_id": "samples"}
+    for column in expected.columns:
         if expected[column].tolist() != found[column].tolist():
             raise FerflowError(
-                f"{first} and {name} were measured on different {what}: an ensemble needs predictions of the "
-                "same samples; run `dvc repro`."
+                f"{first} and {name} were measured on different {words.get(column, f'{column}s')}: an "
+                "ensemble needs predictions of the same samples; run `dvc repro`."
             )

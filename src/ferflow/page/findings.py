@@ -127,6 +127,20 @@ def cost(model: Model) -> str:
     return f"{size}; {text.listed(speeds)} on {model.cost.device}."
 
 
+def vote(model: Model) -> str:
+    """Return whose probabilities an ensemble averages."""
+    members = model.about.members or {}
+    total = sum(members.values())
+    shares = [f"{name} ({text.percent(weight / total)})" for name, weight in members.items()]
+    words = f"Its probabilities are the weighted mean of those of {text.listed(shares)}."
+    if not model.training.recipe.get("chosen_on_validation"):
+        return words
+    return (
+        f"{words} They were chosen, and weighed, for the highest macro-F1 on validation; each fifth of the "
+        "validation images is scored by what was chosen on the other four."
+    )
+
+
 def copies(data: Data) -> list[str]:
     """Return what is known about images that stand in the data more than once."""
     declared = data.copies_declared

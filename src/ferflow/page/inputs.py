@@ -58,26 +58,28 @@ class About(Read):
     evaluate: EvaluateParams
     flops: Count | None
     file_bytes: Count
-
-
-class Cost(Read):
-    """The content of cost.json: on one device, milliseconds an image by the size of the batch."""
-
-    device: str
-    model_sha256: str
-    milliseconds_per_image: dict[str, float]
+    members: dict[str, float] | None = None
 
 
 class TrainingTime(Read):
-    """The content of training_time.json; without device and seconds where that is not known."""
+    """How long a training took; without device and seconds where that is not known."""
 
     fingerprint: str
     device: str | None
     seconds: float | None
 
 
+class Cost(Read):
+    """What costs.json says of a model: on one device, milliseconds an image by the size of the batch."""
+
+    device: str
+    model_sha256: str
+    milliseconds_per_image: dict[str, float]
+    training: TrainingTime
+
+
 class Training(Read):
-    """The content of training.json; an ensemble, which is not trained itself, has no recipe."""
+    """The content of training.json; an ensemble, which is not trained itself, has members for a recipe."""
 
     fingerprint: str
     dataset: str
@@ -85,7 +87,7 @@ class Training(Read):
     seed: int | None = None
     device: str | None = None
     precision: str | None = None
-    recipe: dict[str, Any] | None = None
+    recipe: dict[str, Any]
     data_sha256: str | None = None
     code_sha256: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
@@ -123,8 +125,7 @@ class Model:
         calibration: `bin_low`, `bin_high`, `samples`, `confidence`, `accuracy`.
         precision_recall: `label`, `threshold`, `precision`, `recall`.
         robustness: `corruption`, `severity`, `samples`, `accuracy`, `macro_f1`.
-        cost: Time for an image.
-        training_time: Time of the training.
+        cost: Time for an image and for the training.
         architecture: Keras's summary as text.
         architecture_picture: The layers drawn.
         errors: Its most confident errors, with faces.
@@ -143,7 +144,6 @@ class Model:
     precision_recall: pd.DataFrame | None
     robustness: pd.DataFrame | None
     cost: Cost | None
-    training_time: TrainingTime | None
     architecture: str | None
     architecture_picture: Picture | None
     errors: Picture | None
@@ -152,6 +152,11 @@ class Model:
     def name(self) -> str:
         """Its name in params.yaml."""
         return self.about.model
+
+    @property
+    def training_time(self) -> TrainingTime | None:
+        """How long its training took, where it is known."""
+        return self.cost.training if self.cost and self.cost.training.seconds is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def model_card(inputs: Inputs) -> str:
         findings=findings,
         text=text,
         emotions=EMOTIONS,
-        recipe=as_yaml(champion.training.recipe) if champion.training.recipe else None,
+        recipe=as_yaml(champion.training.recipe),
         scores=_scores(champion),
         per_class=_per_class(champion),
         robustness=_robustness(champion),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,7 +21,6 @@ from ferflow.page.inputs import (
     Scores,
     Standing,
     Training,
-    TrainingTime,
 )
 from ferflow.page.pictures import read_picture
 
@@ -96,12 +95,12 @@ _WIDEST: Final = 1400
 Kind = TypeVar("Kind", bound=Read)
 
 
-def read_inputs(reports: Path, models: Sequence[str], *, data_report: Path, validation: Path) -> Inputs:
+def read_inputs(reports: Path, folders: Mapping[str, Path], *, data_report: Path, validation: Path) -> Inputs:
     """Return everything that the page and the model card show.
 
     Args:
-        reports: The folder of a data set and budget: `leaderboard.csv`, `comparisons.csv`, `models/<model>/`.
-        models: The names in params.yaml: no other folder is looked at.
+        reports: The folder of a data set and budget: `leaderboard.csv`, `comparisons.csv`, `costs.json`.
+        folders: The report folder of each model and ensemble in params.yaml: no other one is looked at.
         data_report: The folder of the data report: `facts.json`.
         validation: The folder of the data gate's report: `report.json`.
 
@@ -109,16 +108,24 @@ def read_inputs(reports: Path, models: Sequence[str], *, data_report: Path, vali
         FerflowError: A file that must be there is missing, or one that is there is not complete; or the
             leaderboard is of other models.
     """
-    standings = _standings(reports / "leaderboard.csv", models)
+    standings = _standings(reports / "leaderboard.csv", folders)
+    costs = _costs(reports / "costs.json")
     return Inputs(
-        models=tuple(_model(reports / "models" / standing.model, standing) for standing in standings),
+        models=tuple(
+            _model(folders[standing.model], standing, costs.get(standing.model)) for standing in standings
+        ),
         comparisons=_table(reports / "comparisons.csv", _COMPARISONS),
         data=_json(data_report / "facts.json", Data),
         gate=_json(validation / "report.json", Gate),
     )
 
 
-def _standings(path: Path, models: Sequence[str]) -> list[Standing]:
+def _costs(path: Path) -> dict[str, Cost]:
+    content = read_json(path) if path.exists() else {}
+    return {name: _checked(path, cost, Cost, f"{name}.") for name, cost in content.items()}
+
+
+def _standings(path: Path, models: Collection[str]) -> list[Standing]:
     table = _table(path, _LEADERBOARD)
     if sorted(table["model"]) != sorted(models):
         raise FerflowError(
@@ -132,7 +139,7 @@ def _standings(path: Path, models: Sequence[str]) -> list[Standing]:
     ]
 
 
-def _model(folder: Path, standing: Standing) -> Model:
+def _model(folder: Path, standing: Standing, cost: Cost | None) -> Model:
     about = _json(folder / "model.json", About)
     if about.model != standing.model:
         raise FerflowError(f"{folder / 'model.json'} is of the model {about.model}: run `dvc repro`.")
@@ -153,8 +160,7 @@ def _model(folder: Path, standing: Standing) -> Model:
         calibration=_table_if_there(folder / "calibration.csv", _CALIBRATION),
         precision_recall=_table_if_there(folder / "precision_recall.csv", _PRECISION_RECALL),
         robustness=_table_if_there(folder / "robustness.csv", _ROBUSTNESS),
-        cost=_json_if_there(folder / "cost.json", Cost),
-        training_time=_json_if_there(folder / "training_time.json", TrainingTime),
+        cost=cost,
         architecture=_text_if_there(folder / "architecture.txt"),
         architecture_picture=read_picture(folder / "architecture.png", widest=_WIDEST, photograph=False),
         errors=read_picture(folder / "faces" / "errors.png", widest=_WIDEST, photograph=True),
@@ -185,10 +191,6 @@ def _table_if_there(path: Path, columns: Mapping[str, str]) -> pd.DataFrame | No
 
 def _json(path: Path, kind: type[Kind]) -> Kind:
     return _checked(path, read_json(path), kind)
-
-
-def _json_if_there(path: Path, kind: type[Kind]) -> Kind | None:
-    return _json(path, kind) if path.exists() else None
 
 
 def _text_if_there(path: Path) -> str | None:

@@ -18,8 +18,8 @@ from ferflow.errors import FerflowError
 from ferflow.params.architectures import check_options
 from ferflow.params.base import Name, Strict
 from ferflow.params.data import DatasetParams, IngestParams, LayoutParams, Limit, SplitParams, ValidateParams
-from ferflow.params.evaluation import EvaluateParams, RobustnessParams
-from ferflow.params.explain import explain, one_line
+from ferflow.params.evaluation import EnsembleParams, EvaluateParams, RobustnessParams
+from ferflow.params.explain import did_you_mean, explain, one_line
 from ferflow.params.training import (
     AugmentParams,
     EarlyStoppingParams,
@@ -34,6 +34,7 @@ __all__ = [
     "Budget",
     "DatasetParams",
     "EarlyStoppingParams",
+    "EnsembleParams",
     "EvaluateParams",
     "IngestParams",
     "LayoutParams",
@@ -76,11 +77,25 @@ class Params(Strict):
     evaluate: EvaluateParams
     robustness: RobustnessParams
     models: Annotated[dict[Name, ModelParams], Field(min_length=1)]
+    ensembles: dict[Name, EnsembleParams]
 
     @model_validator(mode="after")
     def _dataset_exists(self) -> Params:
         if self.dataset not in self.datasets:
             raise ValueError(f"dataset: '{self.dataset}' is not one of {', '.join(self.datasets)}")
+        return self
+
+    @model_validator(mode="after")
+    def _ensembles_are_of_models(self) -> Params:
+        for name, ensemble in self.ensembles.items():
+            if name in self.models:
+                raise ValueError(f"ensembles.{name}: there is a model of this name; choose another one")
+            for member in ensemble.candidates() or ():
+                if member not in self.models:
+                    raise ValueError(
+                        f"ensembles.{name}: there is no model '{member}'; there are "
+                        f"{', '.join(self.models)}{did_you_mean(member, self.models)}"
+                    )
         return self
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from ferflow.params.base import Strict
+from ferflow.params.base import Name, PositiveInt, Strict
 
 
 class EvaluateParams(Strict):
@@ -49,3 +49,46 @@ class RobustnessParams(Strict):
     def of(self, budget: Literal["quick", "full"]) -> ProbeParams:
         """Return the probe of a budget."""
         return self.quick if budget == "quick" else self.full
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError(f"at least two models, each once (found {names})")
+    return names
+
+
+Members = Annotated[list[Name], AfterValidator(_each_once)]
+
+
+class GreedyParams(Strict):
+    """Choose an ensemble's members, with how much each weighs, for its macro-F1 on the validation split.
+
+    Attributes:
+        rounds: In each of them a model is added, or added again.
+        candidates: Of which models; None for all.
+    """
+
+    rounds: Annotated[PositiveInt, Field(le=100)]
+    candidates: Members | None = None
+
+
+class EnsembleParams(Strict):
+    """Soft voting: the mean of the probabilities of several models.
+
+    Attributes:
+        members: These, which all weigh alike.
+        greedy: Those that are chosen on the validation split.
+    """
+
+    members: Members | None = None
+    greedy: GreedyParams | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> EnsembleParams:
+        if (self.members is None) == (self.greedy is None):
+            raise ValueError("either `members` or `greedy` says which models vote")
+        return self
+
+    def candidates(self) -> list[str] | None:
+        """Return the models that may be in it; None for all."""
+        return self.greedy.candidates if self.greedy else self.members

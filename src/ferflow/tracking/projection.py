@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
 from ferflow.errors import FerflowError
@@ -15,7 +16,14 @@ from ferflow.evaluation.model_info import ModelInfo, read_model_info
 from ferflow.files import read_json, read_table
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.registry import Candidate, register_champion
-from ferflow.tracking.runs import find_run, log_results, matches_history, rebuild_run
+from ferflow.tracking.runs import (
+    EPOCH_METRICS,
+    find_run,
+    log_results,
+    matches_history,
+    rebuild_run,
+    stage_of,
+)
 from ferflow.tracking.store import Store, errors_in_one_line
 
 
@@ -27,11 +35,13 @@ class TrainedModel:
         name: Its name in params.yaml.
         file: The trained model; of the champion, the model as it was evaluated: what is registered.
         report: Holds training.json and history.csv of its training, and all that evaluation wrote.
+        cost: What costs.json says of it.
     """
 
     name: str
     file: Path
     report: Path
+    cost: Mapping[str, Any] = field(default_factory=dict)
 
     def training(self) -> dict[str, Any]:
         """Return training.json."""
@@ -42,14 +52,28 @@ class TrainedModel:
         """Return model.json."""
         return read_model_info(self.report / "model.json")
 
+    def history(self) -> pd.DataFrame:
+        """Return history.csv; no epoch of an ensemble, which is not trained itself."""
+        if self.info().members:
+            return pd.DataFrame(columns=["epoch", *EPOCH_METRICS])
+        return read_table(self.report / "history.csv")
+
     def metrics(self) -> dict[str, float]:
-        """Return metrics.json with MLflow's names: `val/macro_f1` and so on."""
+        """Return metrics.json and what the model costs with MLflow's names: `val/macro_f1` and so on."""
         content: dict[str, dict[str, float]] = read_json(self.report / "metrics.json")
-        return {
+        scores = {
             f"{split}/{name}": float(value)
             for split, values in content.items()
             for name, value in values.items()
         }
+        info, times = self.info(), self.cost.get("milliseconds_per_image", {})
+        costs = {
+            "parameters": info.parameters,
+            "flops": info.flops,
+            **{f"milliseconds_per_image_at_batch_{batch}": time for batch, time in times.items()},
+            "training_seconds": self.cost.get("training", {}).get("seconds"),
+        }
+        return scores | {f"cost/{name}": float(value) for name, value in costs.items() if value is not None}
 
 
 def project(
@@ -81,7 +105,7 @@ def project(
     version: ModelVersion | None = None
     with errors_in_one_line(store.uri):
         for model in models:
-            training, history = model.training(), read_table(model.report / "history.csv")
+            training, history = model.training(), model.history()
             run = find_run(store, training["fingerprint"])
             if run is None or not matches_history(store, run, history):
                 run = rebuild_run(store, training, history, data)
@@ -138,11 +162,13 @@ def _views(model: TrainedModel) -> dict[str, str]:
 def _note(model: TrainedModel, training: Mapping[str, Any], views: Mapping[str, str]) -> str:
     """Return a run's description: what it is and how to make it again."""
     evaluated = " ".join(f"-S {key}={value}" for key, value in views.items())
+    made = stage_of(training)
+    reported = "evaluate" if made == "train" else f"evaluate_{made}"
     return (
         f"**{model.name}** (`{training['architecture']}`) on data set `{training['dataset']}`, "
         f"`{training['budget']}` budget, {training['precision']} on "
         f"{training['device']}.\n\nReproduce: check out the commit of the tag `git_commit`, then\n"
         f"`dvc exp run -S dataset={training['dataset']} -S budget={training['budget']} {evaluated} "
-        f"train@{model.name} evaluate@{model.name}`\n"
+        f"{made}@{model.name} {reported}@{model.name}`\n"
         "with the params above, if they are not those of the commit."
     )

@@ -7,13 +7,13 @@ import subprocess
 from pathlib import Path
 
 
-def provenance_tags(model: str) -> dict[str, str]:
+def provenance_tags(stage: str) -> dict[str, str]:
     """Return the tags that say which commit, DVC stage and DVC experiment a run belongs to.
 
     `git_dirty` is about what decides results: code, stages and params, not the files that the
     pipeline itself writes. Outside of a git checkout the git tags are left out.
     """
-    tags = {"dvc_stage": f"train@{model}"}
+    tags = {"dvc_stage": stage}
     commit = _git("rev-parse", "HEAD")
     if commit:
         changed = _git("status", "--porcelain", "--", "src", "stages", "params.yaml", "dvc.yaml")

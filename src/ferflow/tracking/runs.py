@@ -89,11 +89,18 @@ def rebuild_run(store: Store, training: Mapping[str, Any], history: pd.DataFrame
     """Make the finished run of a training from its files, in place of whatever there was of it."""
     delete_runs(store, training["fingerprint"])
     run = _create_run(store, training, data)
-    store.client.set_tag(run.info.run_id, "rebuilt", "true")
+    # An ensemble has no live run: nothing is made again.
+    if not history.empty:
+        store.client.set_tag(run.info.run_id, "rebuilt", "true")
     metrics = [metric for row in history.to_dict("records") for metric in _epoch_metrics(row)]
     store.client.log_batch(run.info.run_id, metrics=metrics)
     store.client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FINISHED))
     return store.client.get_run(run.info.run_id)
+
+
+def stage_of(training: Mapping[str, Any]) -> str:
+    """Return which DVC stage made what a training.json is of: models are trained, ensembles put together."""
+    return "ensemble" if "members" in training["recipe"] else "train"
 
 
 def matches_history(store: Store, run: Run, history: pd.DataFrame) -> bool:
@@ -174,7 +181,7 @@ def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Ru
             "model": name,
             **{key: str(training[key]) for key in ("dataset", "budget", "device", "precision")},
             "data_sha256": data.sha256,
-            **provenance_tags(name),
+            **provenance_tags(f"{stage_of(training)}@{name}"),
         },
     )
     params = {key: training[key] for key in ("architecture", "seed", "dataset", "budget", "precision")}

@@ -10,8 +10,10 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from ferflow.errors import FerflowError
+from ferflow.evaluation.outcomes import PROBABILITIES
 from ferflow.evaluation.robustness import scores
 from ferflow.evaluation.robustness.corruptions import CORRUPTIONS, Images, corrupt
+from ferflow.evaluation.robustness.measure import measure
 from ferflow.evaluation.robustness.probe import choose_samples, probe
 from ferflow.files import write_csv
 from ferflow.labels import EMOTIONS
@@ -99,8 +101,13 @@ def test_an_empty_test_split_is_named() -> None:
         choose_samples(table[table["split"] != "test"], 20)
 
 
+def labels_of(samples: pd.DataFrame) -> pd.DataFrame:
+    names = [EMOTIONS[place] for place in samples["class_index"]]
+    return samples.assign(label=names, split="test")
+
+
 def test_scores_are_those_of_the_damaged_images(images: Images, samples: pd.DataFrame) -> None:
-    table = probe(predict, images, samples, severities=[2, 5])
+    table = measure(probe(predict, images, samples, severities=[2, 5]), labels_of(samples))
     assert len(table) == 1 + 2 * len(CORRUPTIONS)
     first = table.iloc[0]
     assert (first.corruption, first.severity, first.samples, first.accuracy) == ("none", 0, 40, 0.8)
@@ -116,7 +123,17 @@ def test_scores_are_those_of_the_damaged_images(images: Images, samples: pd.Data
     assert darker.accuracy < first.accuracy
 
 
-def test_scores_depend_on_neither_order_nor_batches(images: Images, samples: pd.DataFrame) -> None:
+def test_an_answer_is_of_the_image_whose_id_stands_beside_it(images: Images, samples: pd.DataFrame) -> None:
+    answers = probe(predict, images, samples.sample(frac=1, random_state=2), severities=[4], batch_size=7)
+    assert len(answers) == 40 * (1 + len(CORRUPTIONS))
+    blurred = answers[(answers["corruption"] == "blur") & (answers["severity"] == 4)]
+    rows = samples.set_index("sample_id").loc[blurred["sample_id"], "row"]
+    expected = predict(corrupt(images[rows], "blur", 4))
+    np.testing.assert_array_equal(blurred[list(PROBABILITIES)], expected)
+    assert blurred["p_angry"].dtype == np.float32
+
+
+def test_answers_depend_on_neither_order_nor_batches(images: Images, samples: pd.DataFrame) -> None:
     table = probe(predict, images, samples, severities=[1, 3])
     shuffled = samples.sample(frac=1, random_state=2)
     pd.testing.assert_frame_equal(probe(predict, images, shuffled, severities=[3, 1], batch_size=7), table)
@@ -136,7 +153,7 @@ def test_no_more_than_a_batch_is_held(images: Images, samples: pd.DataFrame) -> 
 def test_a_table_survives_being_written_and_read(
     images: Images, samples: pd.DataFrame, tmp_path: Path
 ) -> None:
-    table = probe(predict, images, samples, severities=[1, 5])
+    table = measure(probe(predict, images, samples, severities=[1, 5]), labels_of(samples))
     write_csv(tmp_path / "robustness.csv", table)
     pd.testing.assert_frame_equal(scores.read(tmp_path / "robustness.csv"), table)
 
@@ -154,3 +171,24 @@ def test_answers_that_are_not_numbers_are_named(images: Images, samples: pd.Data
 def test_answers_of_another_shape_are_refused(images: Images, samples: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match=r"expected \(40, 7\), got \(40, 6\)"):
         probe(lambda batch: predict(batch)[:, :6], images, samples, severities=[5])
+
+
+def test_scores_are_looked_up_by_id_in_any_order(images: Images, samples: pd.DataFrame) -> None:
+    answers = probe(predict, images, samples, severities=[1, 3])
+    labels = labels_of(samples)
+    table = measure(answers, labels)
+    shuffled = answers.groupby(["corruption", "severity"], sort=False).sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(measure(shuffled, labels.iloc[::-1]), table)
+    # Of other truths the same answers are wrong.
+    relabelled = labels.assign(label=np.roll(EMOTIONS, 1)[labels["class_index"]])
+    assert measure(answers, relabelled)["accuracy"].iloc[0] < 0.3 < table["accuracy"].iloc[0]
+
+
+def test_answers_of_unknown_samples_are_refused(images: Images, samples: pd.DataFrame) -> None:
+    answers = probe(predict, images, samples, severities=[1])
+    labels = labels_of(samples)
+    labels.loc[labels["sample_id"] == answers["sample_id"].iloc[3], "split"] = "val"
+    with pytest.raises(FerflowError, match=rf"11 are of samples that .* {answers['sample_id'].iloc[3]}"):
+        measure(answers, labels)
+    with pytest.raises(FerflowError, match=r"missing column\(s\) severity, p_fear"):
+        measure(answers.drop(columns=["severity", "p_fear"]), labels)

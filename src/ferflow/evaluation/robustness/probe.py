@@ -1,4 +1,4 @@
-"""What a model says of damaged images: its scores for every corruption and severity."""
+"""What a model says of damaged images: its answers for every corruption and severity."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ferflow.errors import FerflowError
-from ferflow.evaluation.class_scores import class_scores
+from ferflow.evaluation.outcomes import PROBABILITIES
 from ferflow.evaluation.robustness.corruptions import CORRUPTIONS, Images, corrupt
 from ferflow.evaluation.robustness.scores import CLEAN
-from ferflow.evaluation.rounding import DIGITS
 from ferflow.labels import EMOTIONS
 from ferflow.progress import progress
 
@@ -62,38 +61,43 @@ def probe(
     severities: Sequence[int],
     batch_size: int = 256,
 ) -> pd.DataFrame:
-    """Return a model's scores on clean and damaged images, a row for each corruption and severity.
+    """Return a model's answers to clean and damaged images, a row for each image, corruption and severity.
 
-    Memory is that of a few batches: images are read, damaged and forgotten batch by batch.
+    Images are read, damaged and forgotten batch by batch.
 
     Args:
         predict: The model. It is called with at most `batch_size` images.
         images: uint8 of shape (N, H, W, C), memory-mapped or not.
-        samples: `row` (into `images`), `sample_id` and `class_index` of the images that are asked about.
-            The order of its rows has no influence.
+        samples: `row` (into `images`) and `sample_id` of the images that are asked about. The order of its
+            rows has no influence.
         severities: Which of 1 to 5.
         batch_size: Images in one forward pass.
 
     Returns:
-        `corruption`, `severity`, `samples`, `accuracy`, `macro_f1`. The first row is of the clean images
-        (corruption `none`, severity 0); the rest are in the order of `CORRUPTIONS`.
+        `corruption`, `severity`, `sample_id` and `p_<emotion>` (float32) for each emotion. First are the
+        clean images (corruption `none`, severity 0); the rest are in the order of `CORRUPTIONS`.
 
     Raises:
         FerflowError: The model's answer to an image is not a number.
     """
     ordered = samples.sort_values("sample_id")
-    rows, actual = ordered["row"].to_numpy(), ordered["class_index"].to_numpy()
+    rows, ids = ordered["row"].to_numpy(), ordered["sample_id"].to_numpy()
     conditions = [(CLEAN, 0), *product(CORRUPTIONS, sorted(severities))]
-    measured = []
+    parts = []
     with progress(description="robustness", unit="image", total=len(conditions) * len(rows)) as bar:
         for corruption, severity in conditions:
-            answers = []
             for batch in _batches(images, rows, batch_size):
                 damaged = batch if corruption == CLEAN else corrupt(batch, corruption, severity)
-                answers.append(_answers(predict, damaged, f"{corruption} {severity}"))
+                parts.append(_answers(predict, damaged, f"{corruption} {severity}"))
                 bar.update(len(batch))
-            measured.append((corruption, severity, len(rows), *_scores(actual, np.concatenate(answers))))
-    return pd.DataFrame(measured, columns=["corruption", "severity", "samples", "accuracy", "macro_f1"])
+    asked = pd.DataFrame(
+        {
+            "corruption": np.repeat([corruption for corruption, _ in conditions], len(rows)),
+            "severity": np.repeat([severity for _, severity in conditions], len(rows)),
+            "sample_id": np.tile(ids, len(conditions)),
+        }
+    )
+    return asked.join(pd.DataFrame(np.concatenate(parts), columns=list(PROBABILITIES)))
 
 
 def _batches(images: Images, rows: npt.NDArray[np.int64], size: int) -> Iterator[Images]:
@@ -101,9 +105,9 @@ def _batches(images: Images, rows: npt.NDArray[np.int64], size: int) -> Iterator
         yield np.asarray(images[rows[start : start + size]])
 
 
-def _answers(predict: Predict, images: Images, condition: str) -> npt.NDArray[np.intp]:
-    """Return the class numbers that the model gives to a batch."""
-    probabilities = np.asarray(predict(images))
+def _answers(predict: Predict, images: Images, condition: str) -> npt.NDArray[np.float32]:
+    """Return the probabilities that the model gives to a batch."""
+    probabilities = np.asarray(predict(images), dtype=np.float32)
     if probabilities.shape != (len(images), len(EMOTIONS)):
         raise ValueError(f"expected ({len(images)}, {len(EMOTIONS)}), got {probabilities.shape}")
     if not np.isfinite(probabilities).all():
@@ -111,15 +115,7 @@ def _answers(predict: Predict, images: Images, condition: str) -> npt.NDArray[np
             f"robustness: the model's answers to some images ({condition}) are not numbers: its weights are "
             "broken; lower its learning rate and train it again."
         )
-    return np.asarray(probabilities.argmax(axis=1), dtype=np.intp)
-
-
-def _scores(actual: npt.NDArray[np.int64], predicted: npt.NDArray[np.intp]) -> tuple[float, float]:
-    """Return accuracy and macro-F1, as in metrics.json."""
-    counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=np.int64)
-    np.add.at(counts, (actual, predicted), 1)
-    accuracy, macro_f1 = np.trace(counts) / counts.sum(), class_scores(counts).f1.mean()
-    return round(float(accuracy), DIGITS), round(float(macro_f1), DIGITS)
+    return probabilities
 
 
 def _draw(sample_id: str) -> bytes:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
 import keras
 import numpy as np
 from keras import layers
 
-from ferflow.errors import FerflowError
-from ferflow.files import read_json, write_json
 from ferflow.models.inference import predict_batch
 from ferflow.models.inspection.graph import Step, all_steps
 
@@ -73,44 +71,37 @@ def flops_of_step(step: Step) -> int | None:
 
 
 def measured_or_kept(
-    path: Path, model: keras.Model, *, model_sha256: str, device: str, views: int = 1
+    kept: object, load: Callable[[], keras.Model], *, model_sha256: str, device: str, views: int = 1
 ) -> dict[str, Any]:
-    """Return the content of cost.json: milliseconds an image in each batch size, by file and device.
+    """Return milliseconds an image in each batch size, of a file on a device.
 
-    Times differ from one measurement to the next. What is on disk of the same file and device, in as many
+    Times differ from one measurement to the next. What is known of the same file and device, in as many
     views, is therefore kept, so that a pipeline that runs again changes nothing.
 
     Args:
-        path: The file; written if it is not there, or is of something else.
-        model: A model that takes raw uint8 images of fixed size.
-        model_sha256: SHA-256 of the model's file.
+        kept: What an earlier call returned, or anything else.
+        load: Returns the model if it must be measured: one that takes raw uint8 images of fixed size.
+        model_sha256: Identity of the model: the SHA-256 of its file, say.
         device: What the model runs on, as `ferflow.training.devices.Device` calls it.
-        views: Over how many views of an image `model` averages.
+        views: Over how many views of an image the model averages.
 
     Returns:
-        `device`, `model_sha256`, `views` and `milliseconds_per_image` by batch size, e.g.
+        `device`, `keras`, `model_sha256`, `views` and `milliseconds_per_image` by batch size, e.g.
         `{"1": 4.2, "64": 0.8}`.
     """
     of = {"device": device, "keras": keras.__version__, "model_sha256": model_sha256, "views": views}
-    kept = _kept(path, of)
-    if kept is not None:
-        return kept
-    cost = of | {"milliseconds_per_image": {str(batch): _milliseconds(model, batch) for batch in BATCHES}}
-    write_json(path, cost)
-    return cost
+    if isinstance(kept, dict) and _is_cost(kept, of):
+        return {key: kept[key] for key in (*of, "milliseconds_per_image")}
+    model = load()
+    return of | {"milliseconds_per_image": {str(batch): _milliseconds(model, batch) for batch in BATCHES}}
 
 
-def _kept(path: Path, of: dict[str, Any]) -> dict[str, Any] | None:
-    try:
-        cost = read_json(path)
-    except FerflowError:
-        return None
-    if not isinstance(cost, dict) or {key: cost.get(key) for key in of} != of:
-        return None
+def _is_cost(cost: dict[str, Any], of: dict[str, Any]) -> bool:
     times = cost.get("milliseconds_per_image")
     if not isinstance(times, dict) or [*times] != [str(batch) for batch in BATCHES]:
-        return None
-    return cost if all(isinstance(value, float) and value > 0 for value in times.values()) else None
+        return False
+    known = {key: cost.get(key) for key in of} == of
+    return known and all(isinstance(value, float) and value > 0 for value in times.values())
 
 
 def _milliseconds(model: keras.Model, batch: int) -> float:

@@ -7,7 +7,7 @@ summed up, and cut off at zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import keras
@@ -69,6 +69,34 @@ def class_activation_maps(
         maps[batch, field[0], field[1]] = _resized(coarse, maps[batch, field[0], field[1]].shape[1:])
     largest = maps.max(axis=(1, 2), keepdims=True, initial=0)
     return np.divide(maps, largest, out=maps, where=largest > 0)
+
+
+def mean_class_activation_maps(
+    members: Mapping[str, keras.Model],
+    weights: Mapping[str, float],
+    images: Images,
+    classes: Sequence[int] | npt.NDArray[np.integer[Any]],
+) -> Maps | None:
+    """Return what spoke for a class in an ensemble: the weighted mean of its members' maps.
+
+    The paths of several networks meet only in their probabilities, so an ensemble has no last feature map.
+
+    Args:
+        members: The networks by name, as of `class_activation_maps`.
+        weights: How much the probabilities of each weigh.
+        images: As of `class_activation_maps`.
+        classes: As of `class_activation_maps`.
+
+    Returns:
+        None if no member has a map; those without one have no say.
+    """
+    maps = {name: class_activation_maps(model, images, classes) for name, model in members.items()}
+    known = {name: of_member for name, of_member in maps.items() if of_member is not None}
+    if not known:
+        return None
+    total = sum(weights[name] for name in known)
+    mean = sum(weights[name] / total * of_member for name, of_member in sorted(known.items()))
+    return np.asarray(mean, dtype=np.float32)
 
 
 def _coarse_maps(

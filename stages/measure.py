@@ -1,0 +1,86 @@
+"""Stage measure: how long an answer takes and how long its training took, of every model and ensemble."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ferflow.errors import FerflowError
+from ferflow.evaluation.model_info import ModelInfo, read_model_info
+from ferflow.evaluation.report_folders import report_folders
+from ferflow.evaluation.training_time import together, training_time
+from ferflow.files import read_json, sha256_of_file, sha256_of_json, write_json
+from ferflow.params import load_params
+from ferflow.stage import heavy_imports, run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, required=True, help="folder of the trained models")
+    parser.add_argument("--reports", type=Path, required=True, help="folder of the reports")
+    parser.add_argument("--times", type=Path, required=True, help="folder of the times of trainings")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="file to write; what it says is kept if it can be"
+    )
+    arguments = parser.parse_args()
+
+    params = load_params()
+    infos = {
+        name: read_model_info(folder / "model.json")
+        for name, folder in report_folders(arguments.reports, params).items()
+    }
+    kept = _kept(arguments.out)
+
+    with heavy_imports():
+        from ferflow.models.evaluated import load_evaluated
+        from ferflow.models.inspection.cost import measured_or_kept
+        from ferflow.training.devices import prepare
+    device = prepare("float32", params.seed)
+    where = device.name if device.kind == "gpu" else f"{device.name}, {device.workers} threads"
+    costs: dict[str, Any] = {}
+    for name, info in infos.items():
+        known = kept.get(name, {})
+        load = partial(
+            load_evaluated,
+            arguments.models,
+            name,
+            info.members,
+            horizontal_flip=info.evaluate.horizontal_flip,
+            shift=info.evaluate.shift,
+        )
+        cost = measured_or_kept(
+            known, load, model_sha256=_identity(arguments.models, info), device=where, views=info.views
+        )
+        if info.members is None:
+            file = arguments.times / name / f"{info.fingerprint}.json"
+            time = training_time(known.get("training"), file, info.fingerprint)
+        else:
+            # Models come first: what members took is known already.
+            time = together([costs[each]["training"] for each in info.members], info.fingerprint)
+        costs[name] = cost | {"training": time}
+        print(f"measure: {name}: {cost['milliseconds_per_image']} ms an image by batch size", flush=True)
+    write_json(arguments.out, costs)
+
+
+def _kept(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what an earlier run has measured; nothing if that cannot be read."""
+    try:
+        content = read_json(path)
+    except FerflowError:
+        return {}
+    return (
+        {name: each for name, each in content.items() if isinstance(each, dict)}
+        if isinstance(content, dict)
+        else {}
+    )
+
+
+def _identity(models: Path, info: ModelInfo) -> str:
+    digests = {name: sha256_of_file(models / name / "model.keras") for name in info.members or [info.model]}
+    return sha256_of_json([digests, info.members]) if info.members else digests[info.model]
+
+
+if __name__ == "__main__":
+    run(main)
