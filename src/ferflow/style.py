@@ -158,11 +158,6 @@ def percent(share: float) -> str:
     return f"{share:.0%}"
 
 
-def magnitude(count: int) -> str:
-    """Return a large count in three or four characters and a unit, e.g. `25.7 M` or `310 k`."""
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
-
-
 def save_png(path: Path, figure: Figure, *, photographs: bool = False) -> None:
     """Write `figure` as PNG, whole or not at all; equal figures give equal bytes.
 

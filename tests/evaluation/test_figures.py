@@ -67,10 +67,3 @@ def test_confusion_shows_shares_of_rows_and_counts() -> None:
 )
 def test_percent_says_none_and_all_only_where_it_is_meant(share: float, text: str) -> None:
     assert style.percent(share) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(310_023, "310 k"), (1_000_000, "1.0 M"), (25_689_991, "25.7 M")]
-)
-def test_magnitude(count: int, text: str) -> None:
-    assert style.magnitude(count) == text

@@ -160,24 +160,6 @@ def test_flops_that_cannot_be_counted_are_a_dash(tmp_path: Path) -> None:
     assert ",118000000," in (tmp_path / "leaderboard.csv").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (999, "999"),
-        (1_000, "1.0 k"),
-        (99_949, "99.9 k"),
-        (99_960, "100 k"),
-        (999_499, "999 k"),
-        (999_500, "1.0 M"),
-        (25_693_063, "25.7 M"),
-        (4_120_000_000, "4.1 G"),
-        (2e12, "2.0 T"),
-    ],
-)
-def test_counts_are_shown_in_three_or_four_characters_and_a_unit(count: float, words: str) -> None:
-    assert leaderboard.in_units(count) == words
-
-
 def test_the_table_for_a_terminal_fits_in_a_hundred_columns(tmp_path: Path) -> None:
     names = ["attention_residual", "resnet50_two_phase", "inceptionv3_dropout"]
     for name in names:

@@ -14,27 +14,6 @@ def test_differences_have_a_sign_unless_they_are_none(difference: float, expecte
 
 
 @pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (0, "0"),
-        (999, "999"),
-        (999_600, "1.00 M"),
-        (310_456, "310 k"),
-        (2_733_369, "2.73 M"),
-        (1_104_000_000, "1.10 G"),
-        (4.1e12, "4.10 T"),
-    ],
-)
-def test_large_numbers_have_three_digits(number: float, expected: str) -> None:
-    assert text.magnitude(number) == expected
-
-
-def test_units_follow_their_prefix() -> None:
-    assert text.magnitude(109e6, "FLOPs") == "109 MFLOPs"
-    assert text.magnitude(12, "B") == "12.0 B"
-
-
-@pytest.mark.parametrize(
     ("seconds", "expected"),
     [(48.4, "48 s"), (420, "7 min"), (7500, "2 h 05 min"), (5340, "89 min"), (5400, "1 h 30 min")],
 )

@@ -13,6 +13,7 @@ from ferflow.errors import FerflowError
 from ferflow.evaluation.leaderboard_rows import read_row
 from ferflow.evaluation.outcomes import EVALUATED_SPLITS
 from ferflow.evaluation.robustness import scores
+from ferflow.evaluation.wording import magnitude
 from ferflow.files import write_csv, write_text
 
 #: What must be the same for all models, as messages call it.
@@ -21,7 +22,6 @@ _ALIKE: Final = {
     "views": "views of an image",
 }
 _WORDS: Final = {"model", "architecture"}
-_UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def read(reports: Mapping[str, Path]) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def as_markdown(ranked: pd.DataFrame) -> str:
             "test accuracy (95 %)": _with_interval(ranked, "test_accuracy"),
             "corrupted accuracy": _percentages(ranked["corrupted_accuracy"]),
             "calibration error": _decimals(ranked["test_calibration_error"]),
-            "parameters": [in_units(count) for count in ranked["parameters"]],
+            "parameters": [magnitude(count) for count in ranked["parameters"]],
             "FLOPs": _flops(ranked),
             "architecture": ranked["architecture"],
             "input": [f"{size} px" for size in ranked["input_size"]],
@@ -114,7 +114,7 @@ def as_text(ranked: pd.DataFrame) -> str:
             "test F1": _decimals(ranked["test_macro_f1"]),
             "test accuracy": _with_interval(ranked, "test_accuracy"),
             "corrupted": _percentages(ranked["corrupted_accuracy"]),
-            "params": [in_units(count) for count in ranked["parameters"]],
+            "params": [magnitude(count) for count in ranked["parameters"]],
             "FLOPs": _flops(ranked),
         }
     )
@@ -130,15 +130,6 @@ def write(folder: Path, ranked: pd.DataFrame) -> None:
     """Write `leaderboard.csv` and `leaderboard.md` into `folder`."""
     write_csv(folder / "leaderboard.csv", ranked)
     write_text(folder / "leaderboard.md", as_markdown(ranked))
-
-
-def in_units(count: float) -> str:
-    """Return a count of parameters or operations in three or four characters and a unit, e.g. `1.3 G`."""
-    for size, unit in _UNITS:
-        if count >= 0.9995 * size:  # what is rounded to 1.0 of a unit is not 1000 of the next
-            scaled = count / size
-            return f"{scaled:.1f} {unit}" if scaled < 99.95 else f"{scaled:.0f} {unit}"
-    return f"{count:.0f}"
 
 
 def _alert(ranked: pd.DataFrame) -> str:
@@ -172,7 +163,7 @@ def _percentages(values: pd.Series) -> list[str]:
 
 
 def _flops(ranked: pd.DataFrame) -> list[str]:
-    return ["–" if pd.isna(count) else in_units(count) for count in ranked["flops"]]
+    return ["–" if pd.isna(count) else magnitude(count) for count in ranked["flops"]]
 
 
 def _with_interval(ranked: pd.DataFrame, column: str) -> list[str]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ferflow import style
+from ferflow.evaluation.wording import magnitude
 
 _PANELS: Final = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
 _SPLITS: Final = {"val": ("validation", "o", 46, -0.17), "test": ("test", "D", 36, 0.17)}
@@ -54,7 +55,7 @@ def _verdict(ranked: pd.DataFrame) -> str:
 
 
 def _notes(ranked: pd.DataFrame) -> list[str]:
-    notes = [f"{style.magnitude(count)} parameters" for count in ranked["parameters"]]
+    notes = [f"{magnitude(count)} parameters" for count in ranked["parameters"]]
     notes = [
         f"near chance, {note}" if lost else note
         for note, lost in zip(notes, ranked["near_chance"], strict=True)

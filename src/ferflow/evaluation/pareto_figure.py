@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ferflow import style
 from ferflow.evaluation.label_placement import Box, place_labels, text_width
-from ferflow.evaluation.leaderboard import in_units
 from ferflow.evaluation.pareto import pareto_front
+from ferflow.evaluation.wording import magnitude
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,7 +81,7 @@ def _scales(axes: Axes, models: pd.DataFrame) -> None:
     axes.set_ylim((low + high) / 2 - 0.6 * span, (low + high) / 2 + 0.6 * span)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: in_units(count).replace(".0", "")))
+    axes.xaxis.set_major_formatter(EngFormatter())
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 2):g}%"))
     view = " in one view" if models["views"].iloc[0] > 1 else ""
@@ -132,7 +132,7 @@ def _labels(figure: Figure, axes: Axes, models: pd.DataFrame, lines: Sequence[Fl
     centres = inches(np.array([[row["flops"], row["test_accuracy"]] for row in rows], dtype=np.float64))
     radii = [math.sqrt(row["area"] / math.pi) / 72 + _ROOM for row in rows]
     marks = [Box.around(x, y, 2 * r, 2 * r) for (x, y), r in zip(centres, radii, strict=True)]
-    words = [(row["model"], in_units(row["parameters"]), row["look"]) for row in rows]
+    words = [(row["model"], magnitude(row["parameters"]), row["look"]) for row in rows]
     sizes = [
         (text_width(name, _NAME, bold=True) + _LABEL[0] + text_width(note, _NOTE), _LABEL[1])
         for name, note, _ in words

@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 
+from ferflow.evaluation.wording import magnitude
 from ferflow.page import text
 from ferflow.page.data_inputs import Copies, Data, Expectation
 from ferflow.page.inputs import Inputs, Model
@@ -117,8 +118,8 @@ def cost(model: Model) -> str:
     about = model.about
     size = (
         f"{text.count(about.parameters)} parameters ({text.count(about.trainable_parameters)} trainable), "
-        f"{text.magnitude(about.flops, 'FLOPs')} for an image, "
-        f"a file of {text.magnitude(about.file_bytes, 'B')}"
+        f"{magnitude(about.flops, 'FLOPs')} for an image, "
+        f"a file of {magnitude(about.file_bytes, 'B')}"
     )
     times = model.cost.milliseconds_per_image if model.cost else {}
     if not model.cost or not times:

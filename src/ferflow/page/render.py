@@ -14,6 +14,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ferflow.evaluation.wording import magnitude
 from ferflow.files import write_text
 from ferflow.labels import EMOTIONS
 from ferflow.page import charts, findings, matrices, text
@@ -31,7 +32,7 @@ _PACKAGES: Final = (
 )
 _FILTERS: Final = (
     *(text.percent, text.percent_interval, text.decimal, text.decimal_interval, text.points, text.count),
-    *(text.magnitude, text.milliseconds, text.duration, text.p_value, text.plural, text.spoken),
+    *(magnitude, text.milliseconds, text.duration, text.p_value, text.plural, text.spoken),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ferflow.evaluation.wording import magnitude
 from ferflow.labels import EMOTIONS
 from ferflow.page import text
 from ferflow.page.data_inputs import Data
@@ -154,12 +155,12 @@ def _known_costs(models: Sequence[Model]) -> dict[str, dict[str, tuple[float, st
     """Return of each kind of cost what is known of it: `{kind: {model: (number, in words)}}`."""
     kinds: dict[str, dict[str, tuple[float, str]]] = {
         "FLOPs": {
-            model.name: (model.about.flops, text.magnitude(model.about.flops, "FLOPs"))
+            model.name: (model.about.flops, magnitude(model.about.flops, "FLOPs"))
             for model in models
             if model.about.flops is not None
         },
         "parameters": {
-            model.name: (model.about.parameters, text.magnitude(model.about.parameters)) for model in models
+            model.name: (model.about.parameters, magnitude(model.about.parameters)) for model in models
         },
         "milliseconds an image": {},
     }

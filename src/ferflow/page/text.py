@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
+
+from ferflow.evaluation.wording import three_digits
 
 _MINUS: Final = "−"
 
@@ -39,19 +40,9 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def magnitude(number: float | None, unit: str = "") -> str:
-    """Return a number with three digits and its prefix, e.g. `2.73 M` or `310 k`; an unknown one as `–`."""
-    if number is None:
-        return f"– {unit}".strip()
-    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= 0.9995 * factor:
-            return f"{_three_digits(number / factor)} {prefix}{unit}"
-    return f"{_three_digits(number)} {unit}".strip()
-
-
 def milliseconds(value: float) -> str:
     """Return a time for an image, e.g. `3.21 ms`."""
-    return f"{_three_digits(value)} ms"
+    return f"{three_digits(value)} ms"
 
 
 def duration(seconds: float) -> str:
@@ -80,11 +71,3 @@ def listed(words: list[str], last: str = "and") -> str:
 def spoken(name: str) -> str:
     """Return a name of a key as words, e.g. `eyes_covered` as `eyes covered`."""
     return "JPEG" if name == "jpeg" else name.replace("_", " ")
-
-
-def _three_digits(value: float) -> str:
-    if value == 0:
-        return "0"
-    rounded = float(f"{value:.3g}")  # 0.9996 has its digits as 1.00
-    decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
-    return f"{rounded:.{min(decimals, 3)}f}"
