@@ -56,20 +56,21 @@ CROWD = [
     ],
 )
 def test_the_front_is_who_is_beaten_by_nobody(models: list[tuple[float, float]], front: list[bool]) -> None:
-    assert pareto_front(ranked(*models)).tolist() == front
-    assert pareto_front(ranked(*models)[::-1]).tolist() == front[::-1]
+    costs, accuracies = zip(*models, strict=True)
+    nobody = [False] * len(models)
+    assert pareto_front(costs, accuracies, nobody).tolist() == front
+    assert pareto_front(costs[::-1], accuracies[::-1], nobody).tolist() == front[::-1]
 
 
 def test_a_model_near_chance_is_not_on_the_front_and_beats_nobody() -> None:
-    table = ranked((1, 0.16), (2, 0.16), (3, 0.5), near_chance=(0,))
-    assert pareto_front(table).tolist() == [False, True, True]
-    assert not pareto_front(ranked((1, 0.16), near_chance=(0,))).any()
+    near_chance = [True, False, False]
+    assert pareto_front([1, 2, 3], [0.16, 0.16, 0.5], near_chance).tolist() == [False, True, True]
+    assert not pareto_front([1], [0.16], [True]).any()
 
 
 def test_a_model_whose_flops_are_unknown_is_left_out_and_counted(tmp_path: Path) -> None:
     table = ranked((1e8, 0.5), (2e8, 0.9), (3e8, 0.7)).astype({"flops": "Int64"})
     table.loc[1, "flops"] = pd.NA
-    assert pareto_front(table).tolist() == [True, False, True]
     figure = pareto_figure(table)
     style.save_png(tmp_path / "some.png", figure)
     assert "1 left out: FLOPs unknown" in figure.texts[1].get_text()

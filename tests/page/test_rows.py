@@ -16,16 +16,6 @@ from ferflow.page.inputs import Inputs, Model
 SPECIFICATIONS = charts.specifications()
 
 
-def test_the_front_holds_what_nobody_beats() -> None:
-    models = {"small": (1.0, 0.5), "good": (2.0, 0.8), "waste": (3.0, 0.7), "best": (4.0, 0.9)}
-    assert rows.pareto_front(models) == {"small", "good", "best"}
-
-
-def test_equals_are_both_on_the_front_and_a_tie_goes_to_the_cheaper() -> None:
-    assert rows.pareto_front({"a": (1.0, 0.5), "b": (1.0, 0.5)}) == {"a", "b"}
-    assert rows.pareto_front({"cheap": (1.0, 0.5), "dear": (2.0, 0.5)}) == {"cheap"}
-
-
 def test_the_front_is_another_for_every_cost(inputs: Inputs) -> None:
     costs = rows.costs(inputs.models)
     assert list(dict.fromkeys(costs["kind"])) == ["FLOPs", "parameters", "milliseconds an image"]

@@ -47,7 +47,7 @@ def pareto_figure(ranked: pd.DataFrame) -> Figure:
     models = ranked[ranked["flops"].notna()]
     if models.empty:
         return style.new_figure(_SIZE[0], 0.2, _TITLE, "The FLOPs of no model can be counted")
-    front = pareto_front(models)
+    front = pareto_front(models["flops"], models["test_accuracy"], models["near_chance"])
     models = models.assign(
         flops=models["flops"].astype("float64").clip(lower=1),  # so that it has a logarithm
         look=np.where(front, "on the front", np.where(models["near_chance"], "near chance", "not on it")),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from ferflow.evaluation.pareto import pareto_front
 from ferflow.evaluation.wording import magnitude
 from ferflow.labels import EMOTIONS
 from ferflow.page import text
@@ -58,11 +59,13 @@ def costs(models: Sequence[Model]) -> Columns:
     """
     rows = []
     for kind, known in _known_costs(models).items():
-        learnt = [model for model in models if not model.standing.near_chance and model.name in known]
-        front = pareto_front({model.name: (known[model.name][0], model.test.accuracy) for model in learnt})
-        for model in models:
-            if model.name not in known:
-                continue
+        of_kind = [model for model in models if model.name in known]
+        front = pareto_front(
+            [known[model.name][0] for model in of_kind],
+            [model.test.accuracy for model in of_kind],
+            [model.standing.near_chance for model in of_kind],
+        )
+        for model, unbeaten in zip(of_kind, front.tolist(), strict=True):
             cost, shown = known[model.name]
             rows.append(
                 {
@@ -77,26 +80,11 @@ def costs(models: Sequence[Model]) -> Columns:
                     "low": model.test.accuracy_low,
                     "high": model.test.accuracy_high,
                     "interval": text.percent_interval(model.test.accuracy_low, model.test.accuracy_high),
-                    "front": model.name in front,
-                    "on the front": "yes" if model.name in front else "no",
+                    "front": unbeaten,
+                    "on the front": "yes" if unbeaten else "no",
                 }
             )
     return _columns(pd.DataFrame(rows))
-
-
-def pareto_front(models: Mapping[str, tuple[float, float]]) -> set[str]:
-    """Return the names of those that no other one beats: `{name: (cost, accuracy)}`.
-
-    Of two that cost the same and are equally accurate, both are on the front.
-    """
-    return {
-        name
-        for name, (cost, accuracy) in models.items()
-        if not any(
-            other_cost <= cost and other >= accuracy and (other_cost, other) != (cost, accuracy)
-            for other_cost, other in models.values()
-        )
-    }
 
 
 def on_front(costs: Columns, kind: str) -> list[str]:
