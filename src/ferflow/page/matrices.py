@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ferflow import style
 from ferflow.page import text
 from ferflow.page.inputs import Model
 
@@ -138,10 +139,8 @@ def _compared(a: str, b: str, pair: Mapping[Hashable, Any], sign: int) -> Cell:
 
 
 def _whole(share: float) -> str:
-    """Return a whole percentage that says 0 or 100 only where it is meant."""
-    if 0 < share < 0.005:
-        return "<1"
-    return ">99" if 0.995 <= share < 1 else f"{100 * share:.0f}"
+    """Return a whole percentage without its sign: a table full of them is easier to read."""
+    return style.percent(share).removesuffix("%")
 
 
 def _spoken(corruption: str) -> str:
