@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 
+from ferflow.evaluation.robustness.scores import accuracy_by_corruption
 from ferflow.evaluation.wording import magnitude
 from ferflow.page import text
 from ferflow.page.data_inputs import Copies, Data, Expectation
@@ -88,10 +89,9 @@ def confusions(model: Model, most: int = 3) -> str:
     return f"It most often takes {text.listed(words)}."
 
 
-def corrupted(table: pd.DataFrame) -> pd.Series:
-    """Return the mean accuracy over severities by corruption, the most harmful first."""
-    damaged = table[table["severity"] > 0]
-    return damaged.groupby("corruption")["accuracy"].mean().sort_values(kind="stable")
+def by_harm(table: pd.DataFrame) -> pd.Series:
+    """Return the accuracy by corruption, the mean over its severities, the most harmful first."""
+    return accuracy_by_corruption(table).sort_values(kind="stable")
 
 
 def robustness(model: Model) -> str:
@@ -100,7 +100,7 @@ def robustness(model: Model) -> str:
         return "It was not measured on damaged images."
     table = model.robustness
     clean = table.loc[table["severity"] == 0]
-    means = corrupted(table)
+    means = by_harm(table)
     worst, least = str(means.index[0]), str(means.index[-1])
     on = f" on {text.plural(int(table['samples'].max()), 'test image')}"
     undamaged = (

@@ -164,7 +164,7 @@ def _per_class(model: Model) -> str:
 def _robustness(model: Model) -> str | None:
     if model.robustness is None or not (model.robustness["severity"] > 0).any():
         return None
-    means = findings.corrupted(model.robustness)
+    means = findings.by_harm(model.robustness)
     rows = [[text.spoken(str(name)), text.percent(share)] for name, share in means.items()]
     return markdown.table(["damage", "mean accuracy over severities"], rows)
 

@@ -63,9 +63,12 @@ def clean_accuracy(table: pd.DataFrame) -> float:
 
 
 def accuracy_by_corruption(table: pd.DataFrame) -> pd.Series:
-    """Return each corruption's accuracy, the mean over its severities, in the order of `CORRUPTIONS`."""
-    damaged = table[table["corruption"] != CLEAN]
-    return damaged.groupby("corruption")["accuracy"].mean().loc[list(CORRUPTIONS)]
+    """Return each corruption's accuracy, the mean over its severities, in the order of `CORRUPTIONS`.
+
+    Those that were not measured are not there.
+    """
+    means = table[table["corruption"] != CLEAN].groupby("corruption")["accuracy"].mean()
+    return means.loc[[name for name in CORRUPTIONS if name in means]]
 
 
 def corrupted_accuracy(table: pd.DataFrame) -> float:
