@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field
 
-from ferflow.page.data_inputs import Count, Data, Gate, Read
-from ferflow.params import EvaluateParams
+from ferflow.evaluation.model_info import ModelInfo
+from ferflow.page.data_inputs import Data, Gate, Read
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -41,24 +41,6 @@ class Standing(Read):
     corrupted_accuracy: Share
     corrupted_samples: Annotated[int, Field(ge=1)]
     corrupted_clean_accuracy: Share
-
-
-class About(Read):
-    """The content of model.json that is shown."""
-
-    model: str
-    architecture: str
-    parameters: Count
-    trainable_parameters: Count
-    epochs: Count
-    precision: str
-    fingerprint: str
-    input_size: Count
-    views: Annotated[int, Field(ge=1)]
-    evaluate: EvaluateParams
-    flops: Count | None
-    file_bytes: Count
-    members: dict[str, float] | None = None
 
 
 class TrainingTime(Read):
@@ -132,7 +114,7 @@ class Model:
     """
 
     standing: Standing
-    about: About
+    about: ModelInfo
     training: Training
     val: Scores
     test: Scores

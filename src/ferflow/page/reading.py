@@ -10,11 +10,11 @@ import pandas as pd
 from pydantic import ValidationError
 
 from ferflow.errors import FerflowError
+from ferflow.evaluation.model_info import read_model_info
 from ferflow.files import read_json, read_table
 from ferflow.labels import EMOTIONS
 from ferflow.page.data_inputs import Data, Gate, Read
 from ferflow.page.inputs import (
-    About,
     Cost,
     Inputs,
     Model,
@@ -140,7 +140,7 @@ def _standings(path: Path, models: Collection[str]) -> list[Standing]:
 
 
 def _model(folder: Path, standing: Standing, cost: Cost | None) -> Model:
-    about = _json(folder / "model.json", About)
+    about = read_model_info(folder / "model.json")
     if about.model != standing.model:
         raise FerflowError(f"{folder / 'model.json'} is of the model {about.model}: run `dvc repro`.")
     metrics = read_json(folder / "metrics.json")
