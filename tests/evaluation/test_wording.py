@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from ferflow.evaluation.wording import magnitude
+from ferflow.evaluation.wording import magnitude, points
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"),
+    [(0.0324, "+3.2"), (-0.004, "−0.4"), (0.0001, "0.0"), (-0.0001, "0.0"), (-1.0, "−100.0")],
+)
+def test_differences_have_a_sign_unless_they_are_none(difference: float, expected: str) -> None:
+    assert points(difference) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,6 @@ from ferflow.page import text
 
 
 @pytest.mark.parametrize(
-    ("difference", "expected"),
-    [(0.0324, "+3.2"), (-0.004, "−0.4"), (0.0001, "0.0"), (-0.0001, "0.0"), (-1.0, "−100.0")],
-)
-def test_differences_have_a_sign_unless_they_are_none(difference: float, expected: str) -> None:
-    assert text.points(difference) == expected
-
-
-@pytest.mark.parametrize(
     ("seconds", "expected"),
     [(48.4, "48 s"), (420, "7 min"), (7500, "2 h 05 min"), (5340, "89 min"), (5400, "1 h 30 min")],
 )

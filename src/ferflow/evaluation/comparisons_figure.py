@@ -13,6 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 from ferflow import style
 from ferflow.evaluation.comparisons import SIGNIFICANCE
 from ferflow.evaluation.label_placement import text_width
+from ferflow.evaluation.wording import points
 
 _CELL: Final = (0.52, 0.34)  # inches, width and height: "+12.3" fits
 _MARGIN: Final = 0.16  # inches at the left and right, as of the title
@@ -102,11 +103,10 @@ def _cell(axes: Axes, at: tuple[int, int], difference: float, *, real: bool) -> 
     shade = min(abs(difference) / _FULL, 1.0)
     color = (_ABOVE if difference > 0 else _RIGHT)(shade) if real else to_rgb(_UNREAL)
     axes.add_patch(Rectangle((column, row + 0.05), 0.94, 0.9, facecolor=color, linewidth=0))
-    points = f"{100 * difference:+.1f}".replace("-", "−")
     axes.text(
         column + 0.47,
         row + 0.5,
-        "0.0" if points in ("+0.0", "−0.0") else points,
+        points(difference),
         ha="center",
         va="center_baseline",
         fontsize=8.5,

@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from typing import Final
 
+MINUS: Final = "−"
 _PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def points(difference: float, decimals: int = 1) -> str:
+    """Return a difference of two shares in percentage points with its sign, e.g. `+3.2` or `−0.4`."""
+    value = round(100 * difference, decimals)
+    return f"{value:+.{decimals}f}".replace("-", MINUS) if value else f"{0:.{decimals}f}"
 
 
 def magnitude(number: float | None, unit: str = "") -> str:

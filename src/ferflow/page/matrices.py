@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ferflow import style
+from ferflow.evaluation.wording import points
 from ferflow.page import text
 from ferflow.page.inputs import Model
 
@@ -130,12 +131,12 @@ def _compared(a: str, b: str, pair: Mapping[Hashable, Any], sign: int) -> Cell:
     only = [int(pair["only_a_right"]), int(pair["only_b_right"])][::sign]
     verdict = "real" if pair["differs"] else "not told apart"
     title = (
-        f"{a} less {b}: {text.points(difference)} points of test accuracy, 95% interval "
-        f"{text.points(ends[0])} to {text.points(ends[1])}; {only[0]:,} right only by {a}, {only[1]:,} only "
+        f"{a} less {b}: {points(difference)} points of test accuracy, 95% interval "
+        f"{points(ends[0])} to {points(ends[1])}; {only[0]:,} right only by {a}, {only[1]:,} only "
         f"by {b}; p {text.p_value(pair['p_value_holm'])} after Holm's correction: {verdict}"
     )
     tone = ("better" if difference > 0 else "worse") if pair["differs"] else "none"
-    return Cell(text.points(difference), "", title, 0.0, tone)
+    return Cell(points(difference), "", title, 0.0, tone)
 
 
 def _whole(share: float) -> str:

@@ -9,12 +9,12 @@ import io
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from ruamel.yaml import YAML
 
 from ferflow.data.explanation import markdown
 from ferflow.labels import EMOTIONS
 from ferflow.page import findings, text
+from ferflow.page.environment import environment
 from ferflow.page.inputs import Inputs, Model
 
 _REPORTED: Final = {
@@ -25,24 +25,10 @@ _REPORTED: Final = {
 
 def model_card(inputs: Inputs) -> str:
     """Return the champion's model card: YAML for machines, then Markdown; equal inputs give equal text."""
-    environment = Environment(
-        loader=PackageLoader("ferflow.page"),
-        autoescape=False,  # noqa: S701 (Markdown; what others wrote goes through `prose` or `code`)
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "prose": markdown.prose,
-        "code": markdown.code,
-        "count": text.count,
-        "percent": text.percent,
-        "decimal": text.decimal,
-        "duration": text.duration,
-    }
+    templates = environment(autoescape=False)  # Markdown: what others wrote goes through `prose` or `code`
+    templates.filters |= {"prose": markdown.prose, "code": markdown.code}
     champion = inputs.champion
-    return environment.get_template("model_card.md.j2").render(
+    return templates.get_template("model_card.md.j2").render(
         header=as_yaml(_header(inputs)),
         model=champion,
         models=inputs.models,

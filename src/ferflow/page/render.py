@@ -11,15 +11,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from ferflow.evaluation.wording import magnitude
 from ferflow.files import write_text
 from ferflow.labels import EMOTIONS
 from ferflow.page import charts, findings, matrices, text
 from ferflow.page.card_html import card_html
 from ferflow.page.chart_style import CONFIG
+from ferflow.page.environment import environment
 from ferflow.page.inputs import Inputs
 from ferflow.page.model_card import as_yaml
 from ferflow.page.rows import chart_rows, on_front
@@ -29,10 +29,6 @@ from ferflow.page.vega import vega_script
 _PACKAGES: Final = (
     *("altair", "dvc", "great-expectations", "jinja2", "keras", "markdown-it-py", "matplotlib", "mlflow"),
     *("numpy", "pandas", "pillow", "pyarrow", "scikit-learn", "scipy", "tensorflow", "vl-convert-python"),
-)
-_FILTERS: Final = (
-    *(text.percent, text.percent_interval, text.decimal, text.decimal_interval, text.points, text.count),
-    *(magnitude, text.milliseconds, text.duration, text.p_value, text.plural, text.spoken),
 )
 
 
@@ -87,17 +83,9 @@ def json_for_script(value: Any) -> Markup:
 
 @functools.cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("ferflow.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {function.__name__: function for function in _FILTERS}
-    environment.filters |= {"yaml": as_yaml, "breakable": _breakable}
-    return environment
+    templates = environment(autoescape=True)
+    templates.filters |= {"yaml": as_yaml, "breakable": _breakable}
+    return templates
 
 
 def _breakable(name: str) -> Markup:

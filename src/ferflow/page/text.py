@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from ferflow.evaluation.wording import three_digits
-
-_MINUS: Final = "−"
+from ferflow.evaluation.wording import MINUS, three_digits
 
 
 def percent(share: float) -> str:
@@ -21,18 +17,12 @@ def percent_interval(low: float, high: float) -> str:
 
 def decimal(value: float) -> str:
     """Return a score with three decimals, e.g. `0.781`."""
-    return f"{value:.3f}".replace("-", _MINUS)
+    return f"{value:.3f}".replace("-", MINUS)
 
 
 def decimal_interval(low: float, high: float) -> str:
     """Return an interval of scores, e.g. `0.731 to 0.828`."""
     return f"{decimal(low)} to {decimal(high)}"
-
-
-def points(difference: float, decimals: int = 1) -> str:
-    """Return a difference of two shares in percentage points with its sign, e.g. `+3.2` or `−0.4`."""
-    value = round(100 * difference, decimals)
-    return f"{value:+.{decimals}f}".replace("-", _MINUS) if value else f"{0:.{decimals}f}"
 
 
 def count(number: int) -> str:
