@@ -16,6 +16,7 @@ from ferflow.evaluation.pareto_figure import pareto_figure
 from ferflow.evaluation.report_folders import report_folders
 from ferflow.evaluation.robustness import scores
 from ferflow.evaluation.robustness.matrix import matrix_figure
+from ferflow.evaluation.training_curves import training_curves
 from ferflow.files import read_table, write_csv, write_text
 from ferflow.page.model_card import model_card
 from ferflow.page.reading import read_inputs
@@ -34,7 +35,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     out = arguments.reports
-    folders = report_folders(out, load_params())
+    params = load_params()
+    folders = report_folders(out, params)
     labels = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
     ranked = leaderboard.rank(leaderboard.read(folders))
     in_order = ranked["model"].tolist()
@@ -44,6 +46,9 @@ def main() -> None:
 
     leaderboard.write(out, ranked)
     write_csv(out / "comparisons.csv", comparisons)
+    trained = [name for name in in_order if name in params.models]
+    histories = {name: read_table(folders[name] / "history.csv") for name in trained}
+    write_csv(out / "training_curves.csv", training_curves(histories))
     style.save_png(out / "leaderboard.png", leaderboard_figure(ranked))
     style.save_png(out / "comparisons.png", comparisons_figure(ranked, comparisons))
     style.save_png(out / "pareto.png", pareto_figure(ranked))

@@ -315,6 +315,7 @@ def test_a_model_that_is_removed_leaves_everything_that_compares(finished: Proje
     assert list(pd.read_csv(finished.reports / "leaderboard.csv")["model"]) == [kept]
     assert pd.read_csv(finished.reports / "comparisons.csv").empty
     assert list(json.loads((finished.reports / "costs.json").read_text())) == [kept]
+    assert set(pd.read_csv(finished.reports / "training_curves.csv")["model"]) == {kept}
     assert f'id="model-{removed}"' not in page.read_text()
 
 
