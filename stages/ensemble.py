@@ -16,6 +16,7 @@ from ferflow.evaluation.model_info import read_model_info
 from ferflow.evaluation.outcomes import join
 from ferflow.evaluation.voting import soft_vote_on_damaged
 from ferflow.files import read_json, read_table, write_json, write_parquet
+from ferflow.params import load_params
 from ferflow.stage import heavy_imports, run
 
 
@@ -54,6 +55,8 @@ def main() -> None:
     with heavy_imports():
         from ferflow.models.evaluated import load_networks
         from ferflow.models.inspection.saliency import mean_class_activation_maps
+        from ferflow.training.devices import prepare
+    prepare("float32", load_params().seed)
     maps = mean_class_activation_maps(
         load_networks(arguments.models, weights), weights, faces, test.predicted[errors]
     )

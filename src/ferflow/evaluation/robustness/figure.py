@@ -27,7 +27,7 @@ def robustness_figure(table: pd.DataFrame, model: str) -> Figure:
     """Return small multiples of accuracy against severity, each with what the damage does to a test card.
 
     Args:
-        table: The model's robustness.csv, as `probe` returns it.
+        table: The model's robustness.csv, as `measure` returns it.
         model: The model's name.
     """
     samples = int(table["samples"].iloc[0])

@@ -22,10 +22,10 @@ _COLUMNS: Final = ("corruption", "severity", "samples", "accuracy", "macro_f1")
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Return the content of a robustness.csv that the predict stage wrote.
+    """Return the content of a robustness.csv that the evaluate stage wrote.
 
     Raises:
-        FerflowError: The file is missing, or is not what `probe` returns.
+        FerflowError: The file is missing, or is not what `measure` returns.
     """
     table = read_table(path)
     problem = _problem(table)
