@@ -20,8 +20,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, *IMAGE_SHAPE), dtype=np.u
 @pytest.mark.parametrize(
     "network",
     [
-        "MobileNetV3Small",  # rescales in a layer of its own
-        "EfficientNetB0",  # has a normalisation with weights
+        "EfficientNetB0",  # rescales in a layer of its own, and has a normalisation with weights
         "EfficientNetV2B0",  # finds its blocks by the name that its constructor is given
         "ConvNeXtTiny",  # preprocesses in a model within the model, and has layers of its own
     ],

@@ -11,11 +11,9 @@ import numpy.typing as npt
 import pytest
 from keras import layers
 
-from ferflow import models
 from ferflow.models.inspection.saliency import class_activation_maps, mean_class_activation_maps
 from ferflow.models.saving import save_model
 from ferflow.models.views import averaged_over_views
-from ferflow.params import load_params
 
 HEIGHT, WIDTH = 24, 32  # not square: the axes cannot be taken for each other
 BRIGHT, DARK = 0, 1  # the classes
@@ -214,34 +212,6 @@ def test_a_network_is_left_as_it_was(network: Any, tmp_path: Path) -> None:
         class_activation_maps(model, quadrants()[0], [BRIGHT])
     save_model(model, tmp_path / "after.keras")
     assert (tmp_path / "before.keras").read_bytes() == (tmp_path / "after.keras").read_bytes()
-
-
-def architectures() -> dict[str, tuple[str, int, dict[str, Any]]]:
-    """The quick recipes of params.yaml without weights that would be fetched, one for each network."""
-    params = load_params(Path(__file__).parents[2] / "params.yaml")
-    found = {}
-    for model in params.models:
-        recipe = params.recipe(model, "quick")
-        name = recipe.options.get("network", model)
-        found[name] = (
-            params.models[model].architecture,
-            recipe.input_size,
-            recipe.options | {"weights": None},
-        )
-        if name == model:
-            found[name][2].pop("weights")
-    return found
-
-
-@pytest.mark.parametrize("name", architectures())
-def test_every_architecture_of_params_has_maps(name: str) -> None:
-    architecture, input_size, options = architectures()[name]
-    keras.utils.set_random_seed(5)
-    model = models.build(architecture, (48, 48, 1), 7, input_size=input_size, options=options)
-    images = np.random.default_rng(1).integers(0, 256, (7, 48, 48, 1), dtype=np.uint8)
-    maps = class_activation_maps(model, images, range(7))
-    assert maps is not None and maps.shape == (7, 48, 48) and maps.dtype == np.float32
-    assert np.isfinite(maps).all() and maps.min() >= 0 and maps.max() == 1
 
 
 def test_the_map_of_an_ensemble_is_the_weighted_mean_of_those_of_its_members() -> None:
