@@ -227,7 +227,8 @@ def test_averaged_weights_are_validated_and_kept() -> None:
         recipe = a_recipe(batch_size=48, phases={"all": a_phase("all", epochs, 0.5)}, **changes)
         return train(model, recipe, DATA, device=CPU, seed=1), model
 
-    weights = [weights_of(trained(steps)[1]) for steps in (1, 2, 3)]
+    plain = [trained(steps) for steps in (1, 2, 3)]
+    weights = [weights_of(model) for _, model in plain]
     history, model = trained(3, ema_momentum=0.8)
     for path, value in weights_of(model).items():
         average = weights[0][path]
@@ -237,7 +238,7 @@ def test_averaged_weights_are_validated_and_kept() -> None:
         assert not np.allclose(value, weights[2][path], atol=1e-4)
     assert loss_of(model, DATA) == pytest.approx(history[-1]["val_loss"], rel=1e-5)
     # It went on from the weights and not from their average.
-    assert history[-1]["loss"] == pytest.approx(trained(3)[0][-1]["loss"], rel=1e-6)
+    assert history[-1]["loss"] == pytest.approx(plain[-1][0][-1]["loss"], rel=1e-6)
 
 
 @pytest.mark.parametrize(("epochs", "run"), [(9, 3), (2, 2)], ids=["stopped", "ended"])

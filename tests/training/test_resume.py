@@ -77,12 +77,11 @@ RECIPES: dict[str, dict[str, Any]] = {
         "early_stopping": {"monitor": "val_loss", "patience": 2},
     },
     # Nothing is an improvement: the rate falls after the third epoch, if the first is not forgotten.
-    "plateau": {"reduce_lr_on_plateau": {"factor": 0.5, "patience": 2, "min_delta": 10.0}},
-    "stopped, with the best epoch in the past": {
+    "on a plateau, and stopped with the best epoch in the past": {
         "phases": {"burn": a_phase("all", 9, 0.5), "rest": a_phase("head", 2, 0.01)},
-        "early_stopping": {"monitor": "val_loss", "patience": 2},
+        "reduce_lr_on_plateau": {"factor": 0.5, "patience": 2, "min_delta": 10.0},
+        "early_stopping": {"monitor": "val_loss", "patience": 3},
     },
-    "features of unchanged images": {"phases": {"head": a_phase("head", 4, 0.05)}},
     "features of changed images": {
         "phases": {"all": a_phase("all", 1, 0.05), "head": a_phase("head", 3, 0.05, cached_views=2)},
         "augment": {"rotation": 20.0, "noise": 0.05},
@@ -97,6 +96,9 @@ RECIPES: dict[str, dict[str, Any]] = {
         "augment": {"mixup": 0.5},
     },
 }
+
+
+FEATURES: dict[str, Any] = {"phases": {"head": a_phase("head", 4, 0.05)}}
 
 
 def a_recipe(changes: dict[str, Any]) -> Recipe:
@@ -245,20 +247,21 @@ def test_patience_neither_begins_anew_nor_lasts_longer(
 def test_features_are_not_computed_again(
     tmp_path: Path, kill_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = a_recipe(RECIPES["features of unchanged images"])
+    recipe = a_recipe(FEATURES)
     checkpoint = Checkpoint(tmp_path, FINGERPRINT)
     kill_at(STEPS + 1)
     with pytest.raises(Killed):
         run(recipe, checkpoint=checkpoint)
+    expected = run(recipe)
     monkeypatch.setattr(features, "_compute", None)
-    run(recipe, checkpoint=checkpoint)
+    assert_same(run(recipe, seed=6, checkpoint=checkpoint), expected)
     assert [file.name for file in tmp_path.iterdir()] == [f"{FINGERPRINT}.npz"], "the phase is over"
 
 
 def test_features_whose_computation_was_killed_are_computed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = a_recipe(RECIPES["features of unchanged images"])
+    recipe = a_recipe(FEATURES)
 
     def killed(*_: Any, **__: Any) -> None:
         raise Killed
