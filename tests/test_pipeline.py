@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._told: tuple[dict[str, bytes], dict[str, Any]] | None = None
         self.reports = folder / "reports" / DATASET / "quick"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))},
@@ -72,9 +74,28 @@ class Project:
     def lock(self) -> str:
         return (self.folder / "dvc.lock").read_text(encoding="utf-8")
 
+    def locked(self, stages: str) -> dict[str, Any]:
+        """What dvc.lock says of the stages whose names begin so; there are some."""
+        content = YAML(typ="safe", pure=True).load(self.lock())["stages"]
+        found = {name: content[name] for name in content if name.startswith(stages)}
+        assert found
+        return found
+
     def store(self) -> dict[str, Any]:
         """What MLflow holds, by the client of another process: none is opened in this one."""
-        return dict(json.loads(self.run("tests_store").splitlines()[-1]))
+        if self._told is None or self._told[0] != self.files_of_store():
+            answer = json.loads(self.run("tests_store").splitlines()[-1])
+            # The same files hold the same: a process that loads MLflow takes seconds.
+            self._told = (self.files_of_store(), answer)
+        return copy.deepcopy(self._told[1])
+
+    def files_of_store(self) -> dict[str, bytes]:
+        """The digests of the files that MLflow keeps runs, versions and artifacts in."""
+        artifacts = (file for file in (self.folder / "mlruns").rglob("*") if file.is_file())
+        return {
+            str(file.relative_to(self.folder)): hashlib.sha256(file.read_bytes()).digest()
+            for file in (self.folder / "mlflow.db", *artifacts)
+        }
 
 
 STORE = """
@@ -135,7 +156,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.set_params(
         validate__min_samples_per_label=6,
         validate__min_label_signal=0,  # 126 faces tell too little
-        evaluate__shift=1,
+        evaluate__shift=0,
         models={"first": small, "second": other},
     )
     return project
@@ -166,12 +187,12 @@ def test_first_run_writes_everything_and_registers_the_best(finished: Project) -
 
 
 def test_second_run_trains_nothing_and_adds_no_version(finished: Project) -> None:
-    lock, store = finished.lock(), finished.store()
+    lock, store = finished.lock(), finished.files_of_store()
     output = finished.run("dvc", "repro")
     assert "Data and pipelines are up to date." in output
     assert "Running stage" not in output
     assert finished.lock() == lock
-    assert finished.store() == store
+    assert finished.files_of_store() == store
 
 
 def test_training_again_gives_the_same_bytes_and_the_same_run(finished: Project) -> None:
@@ -179,33 +200,6 @@ def test_training_again_gives_the_same_bytes_and_the_same_run(finished: Project)
     finished.run("dvc", "repro", "--force", "--single-item", "train@first")
     assert finished.lock() == lock
     assert finished.store() == store
-
-
-def test_registered_model_gives_named_probabilities(finished: Project) -> None:
-    _assert_champion_answers_as_reported(finished, views=5)
-
-
-def _assert_champion_answers_as_reported(finished: Project, *, views: int) -> None:
-    finished.run("tests_predict")
-    predicted = pd.read_parquet(finished.folder / "predicted.parquet")
-    samples = pd.read_parquet(finished.folder / "data" / DATASET / "samples.parquet")
-    assert tuple(predicted.columns) == EMOTIONS
-    assert len(predicted) == len(samples)
-    np.testing.assert_allclose(predicted.sum(axis=1), 1.0, atol=1e-5)
-    # The same answers as in the report, joined by id.
-    champion = json.loads((finished.reports / "champion.json").read_text())["model"]
-    kind = "ensembles" if champion == ENSEMBLE else "models"
-    report = finished.reports / kind / champion
-    assert json.loads((report / "model.json").read_text())["views"] == views
-    reported = pd.read_parquet(report / "predictions.parquet")
-    predicted["sample_id"] = samples["sample_id"]
-    if champion == ENSEMBLE:
-        # On validation a report is of what was chosen without each sample.
-        reported = reported[reported["split"] == "test"]
-    both = reported.merge(predicted, on="sample_id", validate="one_to_one")
-    assert len(both) == len(reported)
-    for emotion in EMOTIONS:
-        np.testing.assert_allclose(both[f"p_{emotion}"], both[emotion], atol=1e-5)
 
 
 def test_deleted_store_is_made_again(finished: Project) -> None:
@@ -231,14 +225,12 @@ def test_changing_one_model_concerns_that_model_alone(finished: Project) -> None
 
 
 def test_another_limit_of_the_gate_judges_again_and_trains_nothing(finished: Project) -> None:
-    lock = finished.lock()
+    trained = finished.locked("train@")
     finished.set_params(validate__max_class_ratio__limit=11)
     output = finished.run("dvc", "repro")
-    finished.set_params(validate__max_class_ratio__limit=10)
-    finished.run("dvc", "repro")
     assert "Running stage 'validate'" in output
     assert "Running stage 'train" not in output
-    assert finished.lock() == lock
+    assert finished.locked("train@") == trained
 
 
 def test_a_leak_that_is_kept_stops_before_training(finished: Project) -> None:
@@ -267,9 +259,8 @@ def test_a_leak_that_is_kept_stops_before_training(finished: Project) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"models__first__recipe__batchsize": 8}, "batchsize: unknown key; did you mean 'batch_size'?"),
         ({"models__first__recipe__options__droput": 0.1}, "has no option 'droput'"),
-        ({"datasets__tiny__sha256": "0" * 64}, "expected " + "0" * 64),
+        # What else check and download find is theirs to test: here it is what DVC makes of it.
         ({"datasets__tiny__source": "data/nowhere.zip"}, "data/nowhere.zip does not exist"),
     ],
 )
@@ -290,14 +281,32 @@ def test_mistake_costs_one_line_and_no_output(
 
 
 def test_other_views_evaluate_again_and_register_what_was_evaluated(finished: Project) -> None:
-    finished.set_params(evaluate__shift=0)
+    finished.set_params(evaluate__shift=1)
     output = finished.run("dvc", "repro")
     assert "Running stage 'evaluate@first'" in output
     assert "Running stage 'train" not in output
-    best = pd.read_csv(finished.reports / "leaderboard.csv")["model"][0]
+    best = json.loads((finished.reports / "champion.json").read_text())["model"]
+    assert best == pd.read_csv(finished.reports / "leaderboard.csv")["model"][0]
     store = finished.store()
     assert (store["champion"], len(store["runs"])) == (["2", best, True], 3)
-    _assert_champion_answers_as_reported(finished, views=1)
+    finished.run("tests_predict")
+    predicted = pd.read_parquet(finished.folder / "predicted.parquet")
+    samples = pd.read_parquet(finished.folder / "data" / DATASET / "samples.parquet")
+    assert tuple(predicted.columns) == EMOTIONS
+    assert len(predicted) == len(samples)
+    np.testing.assert_allclose(predicted.sum(axis=1), 1.0, atol=1e-5)
+    # The same answers as in the report, joined by id.
+    report = finished.reports / ("ensembles" if best == ENSEMBLE else "models") / best
+    assert json.loads((report / "model.json").read_text())["views"] == 5
+    reported = pd.read_parquet(report / "predictions.parquet")
+    predicted["sample_id"] = samples["sample_id"]
+    if best == ENSEMBLE:
+        # On validation a report is of what was chosen without each sample.
+        reported = reported[reported["split"] == "test"]
+    both = reported.merge(predicted, on="sample_id", validate="one_to_one")
+    assert len(both) == len(reported)
+    for emotion in EMOTIONS:
+        np.testing.assert_allclose(both[f"p_{emotion}"], both[emotion], atol=1e-5)
 
 
 def test_a_model_that_is_removed_leaves_everything_that_compares(finished: Project) -> None:
