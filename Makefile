@@ -103,7 +103,7 @@ sample: env ## Draw the embedded sample again
 
 .PHONY: test
 test: env lint types ## All checks and tests
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-jax
 test-jax: ## The tests of models and training on another backend of Keras: JAX, on the CPU
