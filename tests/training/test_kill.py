@@ -26,7 +26,7 @@ PROGRAM = [sys.executable, "-u", killable.__file__]
 STAGE = [
     *(sys.executable, "-u", str(ROOT / "stages" / "train.py"), "--model", "small"),
     *("--images", "images.npy", "--samples", "samples.parquet", "--splits", "splits.parquet"),
-    *("--out", "model", "--history", "history.csv", "--checkpoint", "checkpoint"),
+    *("--out", "model", "--history", "history.csv", "--checkpoint", "checkpoint", "--times", "times"),
 ]
 KILLS = 10
 
@@ -43,13 +43,13 @@ def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def kill_after(process: subprocess.Popen[str], text: str, seconds: float) -> str:
-    """Kill a process some time after it has printed `text`; return all that it printed."""
+def kill_after(process: subprocess.Popen[str], text: str, seconds: float, *, times: int = 1) -> str:
+    """Kill a process some time after it has printed `text` so many times; return all that it printed."""
     assert process.stdout
     printed = ""
     for line in process.stdout:
         printed += line
-        if text in line:
+        if printed.count(text) == times:
             time.sleep(seconds)
             process.kill()
             break
@@ -132,8 +132,10 @@ def test_a_stage_that_is_killed_ten_times_in_a_row_writes_the_same_bytes(tmp_pat
     finish(start(STAGE, undisturbed))
     moments = random.Random(2013)  # noqa: S311
     for _ in range(KILLS):
-        # From the first step, through epochs, validations and checkpoints, to a few epochs later.
-        printed = kill_after(start(STAGE, disturbed), "train: phase", moments.uniform(0.0, 4.0))
+        # In the first epoch or in one soon after: in a step, in validation, while a checkpoint is written.
+        printed = kill_after(
+            start(STAGE, disturbed), "Epoch ", moments.uniform(0.0, 0.5), times=moments.randint(1, 12)
+        )
         assert not (disturbed / "model").exists()
     assert "train: going on after epoch " in printed
     finish(start(STAGE, disturbed))
