@@ -23,10 +23,14 @@ def main() -> None:
 
     params = load_params()
     labels = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
-    val = {}
-    # Without an ensemble there is nothing to read.
-    for name in params.models if params.ensembles else ():
-        val[name] = join(read_table(arguments.reports / name / "predictions.parquet"), labels)["val"]
+    candidates: set[str] = set()
+    for ensemble in params.ensembles.values():
+        if ensemble.greedy:
+            candidates.update(ensemble.candidates() or params.models)
+    val = {
+        name: join(read_table(arguments.reports / name / "predictions.parquet"), labels)["val"]
+        for name in sorted(candidates)
+    }
     members = {name: choose_members(ensemble, val) for name, ensemble in params.ensembles.items()}
     write_json(arguments.out, {name: each.model_dump() for name, each in members.items()})
     for name, each in members.items():

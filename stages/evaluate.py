@@ -9,8 +9,8 @@ from ferflow import style
 from ferflow.data.labelled import labelled_samples
 from ferflow.evaluation import report
 from ferflow.evaluation.model_info import read_model_info
+from ferflow.evaluation.robustness.answers import score_answers
 from ferflow.evaluation.robustness.figure import robustness_figure
-from ferflow.evaluation.robustness.measure import measure
 from ferflow.files import read_table, write_csv
 from ferflow.stage import run
 
@@ -25,7 +25,7 @@ def main() -> None:
     folder = arguments.report
     info = read_model_info(folder / "model.json")
     labels = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
-    robustness = measure(read_table(folder / "damaged.parquet"), labels)
+    robustness = score_answers(read_table(folder / "damaged.parquet"), labels)
     metrics = report.write(
         folder,
         predictions=read_table(folder / "predictions.parquet"),

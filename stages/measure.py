@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ferflow.errors import FerflowError
-from ferflow.evaluation.model_info import ModelInfo, read_model_info
+from ferflow.evaluation.model_info import read_model_info
 from ferflow.evaluation.report_folders import report_folders
 from ferflow.evaluation.training_time import together, training_time
-from ferflow.files import read_json, sha256_of_file, sha256_of_json, write_json
+from ferflow.files import read_json, sha256_of_file, write_json
 from ferflow.params import load_params
 from ferflow.stage import heavy_imports, run
 
@@ -50,9 +50,15 @@ def main() -> None:
             horizontal_flip=info.evaluate.horizontal_flip,
             shift=info.evaluate.shift,
         )
-        cost = measured_or_kept(
-            known, load, model_sha256=_identity(arguments.models, info), device=where, views=info.views
-        )
+        made_of = {
+            "files": {
+                each: sha256_of_file(arguments.models / each / "model.keras")
+                for each in info.members or [name]
+            },
+            "members": info.members,
+            "views": info.views,
+        }
+        cost = measured_or_kept(known, load, made_of=made_of, device=where)
         if info.members is None:
             file = arguments.times / name / f"{info.fingerprint}.json"
             time = training_time(known.get("training"), file, info.fingerprint)
@@ -75,11 +81,6 @@ def _kept(path: Path) -> dict[str, dict[str, Any]]:
         if isinstance(content, dict)
         else {}
     )
-
-
-def _identity(models: Path, info: ModelInfo) -> str:
-    digests = {name: sha256_of_file(models / name / "model.keras") for name in info.members or [info.model]}
-    return sha256_of_json([digests, info.members]) if info.members else digests[info.model]
 
 
 if __name__ == "__main__":

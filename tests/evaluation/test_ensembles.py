@@ -10,10 +10,10 @@ import pytest
 from ferflow.errors import FerflowError
 from ferflow.evaluation.ensembles import Members, choose_members, describe, info_of, read_members, vote
 from ferflow.evaluation.outcomes import join
-from ferflow.evaluation.selection import FOLDS, fold_numbers, greedy_selection
+from ferflow.evaluation.selection import FOLDS, fold_numbers, greedy_selection, selection_by_fold
 from ferflow.evaluation.voting import soft_vote
 from ferflow.files import write_json
-from ferflow.params import EnsembleParams
+from ferflow.params import EnsembleParams, EvaluateParams
 
 from .invented import MODEL, labels_table, predictions_table
 
@@ -53,7 +53,10 @@ def test_named_members_weigh_alike_and_are_chosen_by_no_split() -> None:
 def test_greedy_members_are_those_of_the_candidates_and_of_each_fold() -> None:
     chosen = choose_members(params(greedy={"rounds": 4}), VAL)
     assert chosen.weights == greedy_selection(VAL, 4)
-    assert len(chosen.weights_by_fold) == FOLDS
+    assert chosen.weights_by_fold == selection_by_fold(VAL, 4)
+    assert any(weights != chosen.weights for weights in chosen.weights_by_fold), (
+        "folds that agree test nothing"
+    )
     few = choose_members(params(greedy={"rounds": 4, "candidates": ["model_2", "model_4"]}), VAL)
     assert set(few.names) <= {"model_2", "model_4"}
 
@@ -94,17 +97,32 @@ def test_an_ensemble_is_described_by_its_members_and_by_what_they_share() -> Non
     }
     training = describe("both", members(two=1, one=3), trainings)
     assert training["recipe"] == {"members": {"one": 3.0, "two": 1.0}, "chosen_on_validation": False}
+    assert training["member_fingerprints"] == {"one": "a", "two": "b"}
     assert (training["model"], training["architecture"]) == ("both", "ensemble")
     assert (training["device"], training["precision"], training["seed"]) == ("cpu and gpu", "float32", 1)
     assert "versions" not in training
-    # Its name and the order of its members are not what it is; their trainings and weights are.
-    again = describe("other", members(one=3, two=1), trainings)
+    # The order of its members is not what it is. Its name is, as with models: each has a run of its own.
+    again = describe("both", members(one=3, two=1), trainings)
     assert again["fingerprint"] == training["fingerprint"]
+    chosen = Members(weights={"one": 3, "two": 1}, weights_by_fold=[{"one": 1}] * FOLDS)
     others = [
+        describe("other", members(one=3, two=1), trainings),
+        describe("both", chosen, trainings),
         describe("both", members(one=1, two=1), trainings),
         describe("both", members(one=3, two=1), trainings | {"two": TRAINING | {"fingerprint": "x"}}),
     ]
-    assert len({each["fingerprint"] for each in (training, *others)}) == 3
+    assert len({each["fingerprint"] for each in (training, *others)}) == 5
+
+
+def test_what_a_member_lacks_is_said(tmp_path: Path) -> None:
+    trainings = {"one": TRAINING, "two": {"fingerprint": "b"}}
+    with pytest.raises(FerflowError, match=r"training\.json of two is not complete: delete it"):
+        describe("both", members(one=1, two=1), trainings)
+    path = tmp_path / "members.json"
+    # A fold too few would be scored by what it had a part in.
+    write_json(path, {"best": {"weights": {"one": 1}, "weights_by_fold": [{"one": 1}] * (FOLDS - 1)}})
+    with pytest.raises(FerflowError, match="does not say who votes in best"):
+        read_members(path, "best")
 
 
 def test_members_of_different_data_are_refused() -> None:
@@ -114,12 +132,16 @@ def test_members_of_different_data_are_refused() -> None:
 
 
 def test_an_ensemble_costs_what_its_members_do_together() -> None:
-    one = MODEL.model_copy(update={"flops": 10, "file_bytes": 5, "input_size": 32})
+    views = EvaluateParams(horizontal_flip=True, shift=2)
+    one = MODEL.model_copy(update={"flops": 10, "file_bytes": 5, "input_size": 32, "evaluate": views})
     two = MODEL.model_copy(update={"flops": 7, "file_bytes": 6})
-    training = describe("both", members(one=1, two=1), {"one": TRAINING, "two": TRAINING})
+    other = TRAINING | {"precision": "mixed_bfloat16"}
+    training = describe("both", members(one=1, two=1), {"one": TRAINING, "two": other})
     info = info_of(training, {"one": one, "two": two, "three": MODEL})
     assert (info.flops, info.file_bytes, info.parameters, info.input_size) == (17, 11, 2 * 1_234_567, 48)
-    assert info.members == {"one": 1.0, "two": 1.0}
+    assert (info.trainable_parameters, info.epochs) == (2 * 1_234_000, 12)
+    assert (info.precision, info.evaluate, info.views) == ("float32 and mixed_bfloat16", views, 10)
+    assert info.members == {"one": 1.0, "two": 1.0} and not info.cross_fitted
     unknown = info_of(training, {"one": one, "two": MODEL})
     assert (unknown.flops, unknown.file_bytes) == (None, None)
 

@@ -75,6 +75,17 @@ def test_equals_are_ranked_by_parameters_then_by_name(tmp_path: Path) -> None:
     assert list(ranked["model"]) == ["a_small", "b_small", "a_large"]
 
 
+def test_a_score_by_cross_fitting_is_said_to_be_one(tmp_path: Path) -> None:
+    write_report(tmp_path, "single")
+    write_report(tmp_path, "vote", val=0.7)
+    assert "cross-fitting" not in leaderboard.as_markdown(ranking(tmp_path, "single", "vote"))
+    path = tmp_path / "vote" / "model.json"
+    write_json(path, read_json(path) | {"members": {"single": 1.0}, "cross_fitted": True})
+    assert "validation score of vote is by cross-fitting" in leaderboard.as_markdown(
+        ranking(tmp_path, "single", "vote")
+    )
+
+
 def test_names_may_come_in_any_order(tmp_path: Path) -> None:
     for name in ("one", "two", "three"):
         write_report(tmp_path, name)

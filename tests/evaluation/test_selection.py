@@ -88,6 +88,29 @@ def test_no_round_is_no_ensemble() -> None:
         greedy_selection(outcomes(one=believes(0, 1, 2, 3)), rounds=0)
 
 
+def one_hot(predicted: list[int], actual: list[int]) -> Outcomes:
+    ids = np.array([f"{number:02}" for number in range(len(actual))], dtype=object)
+    return Outcomes(ids, np.array(actual), np.array(predicted), np.eye(7)[predicted])
+
+
+def test_what_is_made_best_is_macro_f1_not_accuracy() -> None:
+    actual = [0] * 8 + [1] * 2
+    common, rare = [0] * 10, [0] * 5 + [1] * 5  # the first is right more often, the second knows both
+    assert (np.array(common) == actual).mean() > (np.array(rare) == actual).mean()
+    candidates = {"common": one_hot(common, actual), "rare": one_hot(rare, actual)}
+    assert greedy_selection(candidates, rounds=1) == {"rare": 1}
+
+
+def test_candidates_on_other_samples_are_refused_fold_by_fold() -> None:
+    actual = [0, 1, 2, 3, 4]
+    two = one_hot(actual, actual)
+    two = Outcomes(np.array(list("abcde"), dtype=object), two.actual, two.predicted, two.probabilities)
+    with pytest.raises(FerflowError, match="one and two: measured on different samples"):
+        selection_by_fold({"one": one_hot(actual, actual), "two": two}, rounds=1)
+    with pytest.raises(ValueError, match="one candidate"):
+        greedy_selection({}, rounds=1)
+
+
 def test_folds_are_even_in_every_class() -> None:
     actual = np.random.default_rng(0).choice(7, 203, p=[0.4, 0.02, 0.08, 0.2, 0.1, 0.1, 0.1])
     folds = fold_numbers(actual)

@@ -48,5 +48,7 @@ def test_what_cannot_be_read_is_unknown(tmp_path: Path) -> None:
 def test_several_trainings_took_as_long_as_all_of_them_on_one_device() -> None:
     other = {"fingerprint": "b", "device": "cpu", "seconds": 5.0}
     assert together([HERE, other], "both") == {"fingerprint": "both", "device": "cpu", "seconds": 14.0}
+    nothing = {"fingerprint": "b", "device": None, "seconds": None}
+    assert together([UNKNOWN, nothing], "both") == {"fingerprint": "both", "device": None, "seconds": None}
     for unknown in (THERE, UNKNOWN):
         assert together([other, unknown], "both") == {"fingerprint": "both", "device": None, "seconds": None}

@@ -13,6 +13,7 @@ from ferflow.models.inspection import cost
 from ferflow.models.inspection.cost import flops, measured_or_kept
 
 SHAPE = (8, 10, 3)
+MADE_OF = {"files": {"cnn4": "a"}, "members": None, "views": 1}
 
 
 def model_of(*parts: Any, shape: tuple[int, ...] = SHAPE) -> keras.Model:
@@ -96,15 +97,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
 def measure(kept: object = None, **of: Any) -> dict[str, Any]:
     model = model_of(layers.Flatten(), shape=(4, 4, 1))
-    return measured_or_kept(kept, lambda: model, **{"model_sha256": "a" * 64, "device": "CPU A"} | of)
+    return measured_or_kept(kept, lambda: model, **{"made_of": MADE_OF, "device": "CPU A"} | of)
 
 
 def test_the_median_pass_is_divided_by_its_images(clock: list[tuple[int, ...]]) -> None:
     assert measure() == {
         "device": "CPU A",
         "keras": keras.__version__,
-        "model_sha256": "a" * 64,
-        "views": 1,
+        **MADE_OF,
         "milliseconds_per_image": {"1": 3.0, "64": 0.0469},
     }
     assert set(clock) == {(1, 4, 4, 1), (64, 4, 4, 1)}
@@ -133,20 +133,34 @@ def test_what_was_measured_of_the_same_file_and_device_is_kept_and_no_model_is_l
     kept = measured_or_kept(
         json.loads(json.dumps(measured | {"training": {}})),
         lambda: pytest.fail("loaded"),
-        model_sha256="a" * 64,
+        made_of=MADE_OF,
         device="CPU A",
     )
     assert kept == measured
     assert len(clock) == passes
 
 
-@pytest.mark.parametrize("of", [{"model_sha256": "b" * 64}, {"device": "CPU B"}, {"views": 2}])
+@pytest.mark.parametrize(
+    "of",
+    [
+        {"made_of": MADE_OF | {"files": {"cnn4": "b"}}},
+        {"made_of": MADE_OF | {"views": 2}},
+        {"device": "CPU B"},
+    ],
+)
 def test_another_file_or_device_or_number_of_views_is_measured(
     clock: list[tuple[int, ...]], of: dict[str, Any]
 ) -> None:
     kept = measure()
     passes = len(clock)
-    assert measure(kept, **of).items() >= of.items()
+    assert measure(kept, **of).items() >= (of.get("made_of") or of).items()
+    assert len(clock) > passes
+
+
+def test_another_version_of_keras_is_measured(clock: list[tuple[int, ...]]) -> None:
+    kept = measure() | {"keras": "3.0.0"}
+    passes = len(clock)
+    assert measure(kept)["keras"] == keras.__version__
     assert len(clock) > passes
 
 

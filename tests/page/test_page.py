@@ -207,16 +207,18 @@ def test_one_model_that_was_asked_nothing_more_is_a_page(inputs: Inputs) -> None
 def test_an_ensemble_says_whose_vote_it_is_and_how_it_was_chosen(inputs: Inputs) -> None:
     champion = inputs.champion
     weights = {"cnn4": 3.0, "vgg16_full": 1.0}
-    about = champion.about.model_copy(update={"members": weights, "architecture": "ensemble"})
 
     def words(chosen: bool) -> str:
-        recipe = {"members": weights, "chosen_on_validation": chosen}
-        training = champion.training.model_copy(update={"recipe": recipe, "code_sha256": None})
+        changes = {"members": weights, "architecture": "ensemble", "cross_fitted": chosen}
+        about = champion.about.model_copy(update=changes)
+        training = champion.training.model_copy(update={"code_sha256": None})
         ensemble = replace(champion, about=about, training=training, history=None, architecture=None)
-        return " ".join(Page(rendered(replace(inputs, models=(ensemble,)))).text.split())
+        return " ".join(Page(rendered(replace(inputs, models=(ensemble, *inputs.models[1:])))).text.split())
 
     for text in (words(True), words(False)):
-        assert "the weighted mean of those of cnn4 (75.0%) and vgg16_full (25.0%)" in text
+        assert "the mean of those of cnn4 (75%) and vgg16_full (25%)" in text
+        assert "2 models and 1 ensemble on invented" in text
+        assert "known by its fingerprint: the fingerprints of its members" in text
         assert "This model was not trained itself" in text  # in the model card
         assert "There are no curves" not in text
     assert "scored by what was chosen on the other four" in words(True)

@@ -83,7 +83,7 @@ def test_costs_are_of_each_model_where_they_are_known(reports: Reports, inputs: 
 
 def test_a_cost_that_is_not_complete_is_named_with_its_model(reports: Reports) -> None:
     change(reports.reports / "costs.json", cnn4={"device": "cpu"})
-    with pytest.raises(FerflowError, match=r"costs.json is not complete \(cnn4.model_sha256, cnn4.milli"):
+    with pytest.raises(FerflowError, match=r"costs.json is not complete \(cnn4.files, cnn4.milli"):
         read(reports)
 
 

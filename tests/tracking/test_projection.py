@@ -186,6 +186,29 @@ def test_an_ensemble_has_a_run_without_epochs_and_what_a_model_costs_is_a_metric
     assert runs["first"].metrics["cost/training_seconds"] == 61.5
 
 
+def test_what_a_greedy_ensemble_is_scored_by_is_said_where_it_is_registered(
+    store: Store, models: list[TrainedModel], data: DataUsed
+) -> None:
+    first = models[0]
+    assert _project(store, models, "second", data) == "1"
+    champion = registered_champion(store, NAME)
+    assert champion and champion.tags["val_scored_by"] == "the model itself"
+    assert "cross-fitting" not in champion.description
+    info = first.info().model_dump()
+    write_json(first.report / "model.json", info | {"members": {"second": 1.0}, "cross_fitted": True})
+    content = json.loads((first.report / "training.json").read_text())
+    made_of = {"recipe": {"members": {"second": 1.0}}, "member_fingerprints": {"second": "1" * 64}}
+    write_json(first.report / "training.json", content | made_of)
+    assert _project(store, models, "first", data) == "2"
+    champion = registered_champion(store, NAME)
+    assert champion and champion.tags["val_scored_by"] == "cross-fitting"
+    assert "0.4000, by cross-fitting" in champion.description
+    run = store.client.get_run(champion.run_id)
+    # From the ensemble to the run of its member.
+    assert run.data.tags["member.second"] == "1" * 64
+    assert store.client.search_runs([store.experiment_id], f"tags.fingerprint = '{'1' * 64}'")
+
+
 def test_missing_report_is_one_line(store: Store, models: list[TrainedModel], data: DataUsed) -> None:
     (models[0].report / "metrics.json").unlink()
     with pytest.raises(FerflowError, match=r"metrics\.json is missing: run `dvc repro`"):

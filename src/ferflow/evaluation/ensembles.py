@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ferflow.errors import FerflowError
 from ferflow.evaluation.model_info import ModelInfo
 from ferflow.evaluation.outcomes import Outcomes
-from ferflow.evaluation.selection import fold_numbers, greedy_selection, selection_by_fold
+from ferflow.evaluation.selection import FOLDS, fold_numbers, greedy_selection, selection_by_fold
 from ferflow.evaluation.voting import soft_vote
 from ferflow.files import read_json, sha256_of_json
 from ferflow.labels import label_index
@@ -26,6 +26,14 @@ Weights = dict[str, Annotated[float, Field(gt=0)]]
 ENSEMBLE: Final = "ensemble"
 #: What a member's training.json says of the member alone.
 _OF_A_MEMBER: Final = {"fingerprint", "model", "architecture", "recipe"}
+#: What an ensemble cannot be described without.
+_NEEDED: Final = {"fingerprint", "data_sha256", "device", "precision"}
+
+
+def _none_or_one_a_fold(weights: list[Weights]) -> list[Weights]:
+    if len(weights) not in {0, FOLDS}:
+        raise ValueError(f"{FOLDS} folds, or none, each with its weights (found {len(weights)})")
+    return weights
 
 
 class Members(BaseModel):
@@ -40,7 +48,9 @@ class Members(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weights: Annotated[Weights, Field(min_length=1)]
-    weights_by_fold: list[Weights] = Field(default_factory=list)
+    weights_by_fold: Annotated[list[Weights], AfterValidator(_none_or_one_a_fold)] = Field(
+        default_factory=list
+    )
 
     @property
     def names(self) -> list[str]:
@@ -112,10 +122,13 @@ def describe(name: str, members: Members, trainings: Mapping[str, Any]) -> dict[
         trainings: The training.json of each member.
 
     Raises:
-        FerflowError: They were trained on different data.
+        FerflowError: They were trained on different data, or what is said of one is not complete.
     """
     weights = dict(sorted(members.weights.items()))
     of_members = [trainings[each] for each in weights]
+    for each, training in zip(weights, of_members, strict=True):
+        if _NEEDED - training.keys():
+            raise FerflowError(f"the training.json of {each} is not complete: delete it and run `dvc repro`.")
     first = of_members[0]
     if any(training["data_sha256"] != first["data_sha256"] for training in of_members):
         raise FerflowError(f"the members of {name} were trained on different data: run `dvc repro`.")
@@ -126,14 +139,13 @@ def describe(name: str, members: Members, trainings: Mapping[str, Any]) -> dict[
     }
     for key in ("device", "precision"):
         shared[key] = " and ".join(sorted({training[key] for training in of_members}))
-    identity = [[trainings[each]["fingerprint"], weight] for each, weight in weights.items()]
-    return {
-        "fingerprint": sha256_of_json({ENSEMBLE: identity}),
+    facts = {
         "model": name,
         "architecture": ENSEMBLE,
         "recipe": {"members": weights, "chosen_on_validation": bool(members.weights_by_fold)},
-        **shared,
+        "member_fingerprints": {each: trainings[each]["fingerprint"] for each in weights},
     }
+    return {"fingerprint": sha256_of_json(facts), **facts, **shared}
 
 
 def info_of(training: Mapping[str, Any], members: Mapping[str, ModelInfo]) -> ModelInfo:
@@ -160,6 +172,7 @@ def info_of(training: Mapping[str, Any], members: Mapping[str, ModelInfo]) -> Mo
         file_bytes=sum(file_bytes) if len(file_bytes) == len(of_members) else None,
         evaluate=of_members[0].evaluate,
         members=weights,
+        cross_fitted=training["recipe"]["chosen_on_validation"],
     )
 
 

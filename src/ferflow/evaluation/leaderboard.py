@@ -92,6 +92,7 @@ def as_markdown(ranked: pd.DataFrame) -> str:
         "Of equals, the one with fewer parameters wins, then the one whose name sorts first. "
         f"The test split ({champion.test_samples:,} samples) is reported and chooses nothing; in brackets is "
         "the 95 % bootstrap interval. Which differences are real is in `comparisons.csv`."
+        f"{_cross_fitted(ranked)}"
         f"{_seen(champion.views)}\n\n"
         f"{_tabulate(shown, 'pipe')}\n\n"
         "*Corrupted accuracy* is the mean over all corruptions and severities of "
@@ -185,6 +186,16 @@ def _tabulate(shown: pd.DataFrame, style: str) -> str:
 
 def _seen(views: int) -> str:
     return f" All probabilities are the mean over {views} views of an image." if views > 1 else ""
+
+
+def _cross_fitted(ranked: pd.DataFrame) -> str:
+    names = ", ".join(ranked.loc[ranked["cross_fitted"], "model"])
+    if not names:
+        return ""
+    return (
+        f" The validation score of {names} is by cross-fitting: of members that were chosen without the "
+        "samples that they are scored on."
+    )
 
 
 def _count(ranked: pd.DataFrame) -> str:

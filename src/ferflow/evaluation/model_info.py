@@ -34,6 +34,8 @@ class ModelInfo(BaseModel):
             one that saw the image alone.
         members: Of an ensemble, the models whose probabilities it averages, with their weights; its figures
             are the sums of theirs, its input size is their largest.
+        cross_fitted: Its members were chosen on validation: its scores there are of choices that were made
+            without each sample.
     """
 
     # A reader takes what it knows: a later version may write more about a model.
@@ -51,6 +53,7 @@ class ModelInfo(BaseModel):
     file_bytes: Count | None = None
     evaluate: EvaluateParams = EvaluateParams(horizontal_flip=False, shift=0)
     members: dict[str, float] | None = None
+    cross_fitted: bool = False
 
     @computed_field  # type: ignore[prop-decorator]
     @property

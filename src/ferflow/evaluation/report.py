@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from ferflow.evaluation.confusions import confusion_counts, confusion_table, top
 from ferflow.evaluation.model_info import ModelInfo
 from ferflow.evaluation.outcomes import Outcomes, join
 from ferflow.evaluation.precision_recall import precision_recall_table
+from ferflow.evaluation.wording import shares
 from ferflow.files import write_csv, write_json, write_text
 
 _SPLIT_TITLES: Final = {"val": "Validation split (chooses the champion)", "test": "Test split (reported)"}
@@ -82,7 +82,7 @@ def classification_text(outcomes: dict[str, Outcomes], summary: Summary, model: 
         f"{model.input_size} px input, {model.epochs} epoch(s), {model.precision}\n"
     ]
     if model.members:
-        sections.append(f"The votes of {', '.join(_shares(model.members))}.\n")
+        sections.append(f"The votes of {', '.join(shares(model.members))}.\n")
     if model.views > 1:
         sections.append(f"Probabilities are the mean over {model.views} views of each image.\n")
     for split, of_split in outcomes.items():
@@ -91,11 +91,6 @@ def classification_text(outcomes: dict[str, Outcomes], summary: Summary, model: 
             f"{heading}\n{'-' * len(heading)}\n{_headline(summary[split])}\n\n{report_text(of_split)}"
         )
     return "\n".join(sections)
-
-
-def _shares(members: Mapping[str, float]) -> Iterator[str]:
-    total = sum(members.values())
-    return (f"{name} ({weight / total:.0%})" for name, weight in members.items())
 
 
 def _headline(values: dict[str, float | int]) -> str:

@@ -59,7 +59,8 @@ def selection_by_fold(outcomes: Mapping[str, Outcomes], rounds: int) -> list[dic
     """Return for each fold of the validation split what `greedy_selection` chooses on all the others.
 
     Where each sample is predicted by a choice in which it had no part (cross-fitting), the score on the
-    validation split is as honest as that of a single model, and the two can be ranked by it.
+    validation split is about as honest as that of a single model, and the two can be ranked by it. Copies of
+    one image may lie in several folds.
 
     Args:
         outcomes: Each candidate's outcomes on the validation split.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 MINUS: Final = "−"
@@ -32,3 +33,11 @@ def three_digits(value: float) -> str:
     rounded = float(f"{value:.3g}")  # 0.9996 has its digits as 1.00
     decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
     return f"{rounded:.{min(decimals, 3)}f}"
+
+
+def shares(weights: Mapping[str, float]) -> list[str]:
+    """Return the members of an ensemble, each with its share of the vote where they differ in it."""
+    if len(set(weights.values())) == 1:
+        return list(weights)
+    total = sum(weights.values())
+    return [f"{name} ({weight / total:.0%})" for name, weight in weights.items()]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
 
 from ferflow.evaluation.robustness.scores import accuracy_by_corruption
-from ferflow.evaluation.wording import magnitude
+from ferflow.evaluation.wording import magnitude, shares
 from ferflow.page import text
 from ferflow.page.data_inputs import Copies, Data, Expectation
 from ferflow.page.inputs import Inputs, Model
@@ -31,6 +32,13 @@ _SPLIT_NAMES: Final = {"train": "train", "val": "validation", "test": "test"}
 def known_data(data: Data) -> str | None:
     """Return what is known of a data set beside its files, or None."""
     return KNOWN_DATA.get(data.origin.dataset)
+
+
+def how_many(models: Sequence[Model]) -> str:
+    """Return how many models there are, and how many of them are ensembles of the others."""
+    ensembles = sum(model.about.members is not None for model in models)
+    words = text.plural(len(models) - ensembles, "model")
+    return f"{words} and {text.plural(ensembles, 'ensemble')}" if ensembles else words
 
 
 def near_chance(model: Model) -> str:
@@ -130,11 +138,8 @@ def cost(model: Model) -> str:
 
 def vote(model: Model) -> str:
     """Return whose probabilities an ensemble averages."""
-    members = model.about.members or {}
-    total = sum(members.values())
-    shares = [f"{name} ({text.percent(weight / total)})" for name, weight in members.items()]
-    words = f"Its probabilities are the weighted mean of those of {text.listed(shares)}."
-    if not model.training.recipe.get("chosen_on_validation"):
+    words = f"Its probabilities are the mean of those of {text.listed(shares(model.about.members or {}))}."
+    if not model.about.cross_fitted:
         return words
     return (
         f"{words} They were chosen, and weighed, for the highest macro-F1 on validation; each fifth of the "

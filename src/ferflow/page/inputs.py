@@ -52,10 +52,10 @@ class TrainingTime(Read):
 
 
 class Cost(Read):
-    """What costs.json says of a model: on one device, milliseconds an image by the size of the batch."""
+    """What costs.json says of a model: the SHA-256 of its networks' files, milliseconds an image by batch."""
 
     device: str
-    model_sha256: str
+    files: dict[str, str]
     milliseconds_per_image: dict[str, float]
     training: TrainingTime
 

@@ -57,7 +57,7 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
-Members = Annotated[list[Name], AfterValidator(_each_once)]
+ModelNames = Annotated[list[Name], AfterValidator(_each_once)]
 
 
 class GreedyParams(Strict):
@@ -69,7 +69,7 @@ class GreedyParams(Strict):
     """
 
     rounds: Annotated[PositiveInt, Field(le=100)]
-    candidates: Members | None = None
+    candidates: ModelNames | None = None
 
 
 class EnsembleParams(Strict):
@@ -80,7 +80,7 @@ class EnsembleParams(Strict):
         greedy: Those that are chosen on the validation split.
     """
 
-    members: Members | None = None
+    members: ModelNames | None = None
     greedy: GreedyParams | None = None
 
     @model_validator(mode="after")

@@ -128,7 +128,9 @@ def _candidate(
 ) -> Candidate:
     if not model.file.is_file():
         raise FerflowError(f"{model.file} is missing: run `dvc repro` or `dvc checkout` to bring it back.")
-    metrics, views = model.metrics(), model.info().views
+    metrics, info = model.metrics(), model.info()
+    views = info.views
+    scored = ", by cross-fitting" if info.cross_fitted else ""
     mean = f", the mean over {views} views of an image" if views > 1 else ""
     headline = ("val/macro_f1", "val/accuracy", "test/macro_f1", "test/accuracy")
     return Candidate(
@@ -139,15 +141,16 @@ def _candidate(
         labels=labels,
         description=(
             f"`{model.name}` on `{training['dataset']}`: the best of its leaderboard by validation macro-F1 "
-            f"({metrics['val/macro_f1']:.4f}); test accuracy {metrics['test/accuracy']:.4f}. Takes uint8 "
-            f"images (N, {image_shape[0]}, {image_shape[1]}, 1), gives one probability for each of "
-            f"{', '.join(labels)}{mean}."
+            f"({metrics['val/macro_f1']:.4f}{scored}); test accuracy {metrics['test/accuracy']:.4f}. "
+            f"Takes uint8 images (N, {image_shape[0]}, {image_shape[1]}, 1), gives one probability for each "
+            f"of {', '.join(labels)}{mean}."
         ),
         tags={
             "model": model.name,
             "dataset": training["dataset"],
             "data_sha256": training["data_sha256"],
             **_views(model),
+            "val_scored_by": "cross-fitting" if info.cross_fitted else "the model itself",
             **{name.replace("/", "_"): f"{metrics[name]:.4f}" for name in headline},
         },
     )
@@ -164,11 +167,12 @@ def _note(model: TrainedModel, training: Mapping[str, Any], views: Mapping[str, 
     evaluated = " ".join(f"-S {key}={value}" for key, value in views.items())
     made = stage_of(training)
     reported = "evaluate" if made == "train" else f"evaluate_{made}"
+    params = "the params above" if made == "train" else "the params of its members' runs"
     return (
         f"**{model.name}** (`{training['architecture']}`) on data set `{training['dataset']}`, "
         f"`{training['budget']}` budget, {training['precision']} on "
         f"{training['device']}.\n\nReproduce: check out the commit of the tag `git_commit`, then\n"
         f"`dvc exp run -S dataset={training['dataset']} -S budget={training['budget']} {evaluated} "
         f"{made}@{model.name} {reported}@{model.name}`\n"
-        "with the params above, if they are not those of the commit."
+        f"with {params}, if they are not those of the commit."
     )

@@ -181,6 +181,8 @@ def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Ru
             "model": name,
             **{key: str(training[key]) for key in ("dataset", "budget", "device", "precision")},
             "data_sha256": data.sha256,
+            # How to find the runs of an ensemble's members.
+            **{f"member.{each}": of for each, of in training.get("member_fingerprints", {}).items()},
             **provenance_tags(f"{stage_of(training)}@{name}"),
         },
     )

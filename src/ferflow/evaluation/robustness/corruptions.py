@@ -29,6 +29,8 @@ from ferflow.evaluation.robustness.occlusion import Floats, bar_over_eyes, hand_
 Images = npt.NDArray[np.uint8]
 
 SEVERITIES: Final = (1, 2, 3, 4, 5)
+#: What tables call the images as they are; their severity is 0.
+CLEAN: Final = "none"
 _SEED: Final = 2013
 _WHITE: Final = 255
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from ferflow import style
 from ferflow.evaluation.robustness import scores
 from ferflow.evaluation.robustness.card import drawn_card
-from ferflow.evaluation.robustness.corruptions import CORRUPTIONS, corrupt
+from ferflow.evaluation.robustness.corruptions import CLEAN, CORRUPTIONS, corrupt
 from ferflow.labels import EMOTIONS
 
 _COLUMNS: Final = 5
@@ -27,7 +27,7 @@ def robustness_figure(table: pd.DataFrame, model: str) -> Figure:
     """Return small multiples of accuracy against severity, each with what the damage does to a test card.
 
     Args:
-        table: The model's robustness.csv, as `measure` returns it.
+        table: The model's robustness.csv, as `score_answers` returns it.
         model: The model's name.
     """
     samples = int(table["samples"].iloc[0])
@@ -60,7 +60,7 @@ def in_points(change: float) -> str:
 
 def _panel(axes: Axes, table: pd.DataFrame, corruption: str, top: float) -> None:
     clean = scores.clean_accuracy(table)
-    points = table[table["corruption"].isin([scores.CLEAN, corruption])].sort_values("severity")
+    points = table[table["corruption"].isin([CLEAN, corruption])].sort_values("severity")
     severity, accuracy = points["severity"].to_numpy(), points["accuracy"].to_numpy()
     low, high = _intervals(points)
     axes.axhline(clean, color=style.MUTED, linewidth=1, linestyle=(0, (4, 3)))

@@ -14,8 +14,7 @@ import pandas as pd
 
 from ferflow.errors import FerflowError
 from ferflow.evaluation.outcomes import PROBABILITIES
-from ferflow.evaluation.robustness.corruptions import CORRUPTIONS, Images, corrupt
-from ferflow.evaluation.robustness.scores import CLEAN
+from ferflow.evaluation.robustness.corruptions import CLEAN, CORRUPTIONS, Images, corrupt
 from ferflow.labels import EMOTIONS
 from ferflow.progress import progress
 

@@ -12,11 +12,8 @@ from pandas.api.types import is_numeric_dtype
 
 from ferflow.errors import FerflowError
 from ferflow.evaluation.intervals import wilson
-from ferflow.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES
+from ferflow.evaluation.robustness.corruptions import CLEAN, CORRUPTIONS, SEVERITIES
 from ferflow.files import read_table
-
-#: The corruption of the clean images; its severity is 0.
-CLEAN: Final = "none"
 
 _COLUMNS: Final = ("corruption", "severity", "samples", "accuracy", "macro_f1")
 
@@ -25,7 +22,7 @@ def read(path: Path) -> pd.DataFrame:
     """Return the content of a robustness.csv that the evaluate stage wrote.
 
     Raises:
-        FerflowError: The file is missing, or is not what `measure` returns.
+        FerflowError: The file is missing, or is not what `score_answers` returns.
     """
     table = read_table(path)
     problem = _problem(table)
@@ -99,7 +96,7 @@ def accuracy_interval(accuracy: float, samples: int) -> tuple[float, float]:
 
 
 def _problem(table: pd.DataFrame) -> str | None:
-    """Return what keeps `table` from being one of `probe`'s, or None."""
+    """Return what keeps `table` from being one of `score_answers`, or None."""
     missing = [column for column in _COLUMNS if column not in table.columns]
     if missing:
         return f"missing column(s) {', '.join(missing)}"

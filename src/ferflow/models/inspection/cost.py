@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import keras
@@ -71,25 +71,24 @@ def flops_of_step(step: Step) -> int | None:
 
 
 def measured_or_kept(
-    kept: object, load: Callable[[], keras.Model], *, model_sha256: str, device: str, views: int = 1
+    kept: object, load: Callable[[], keras.Model], *, made_of: Mapping[str, Any], device: str
 ) -> dict[str, Any]:
-    """Return milliseconds an image in each batch size, of a file on a device.
+    """Return milliseconds an image in each batch size, of a model on a device.
 
-    Times differ from one measurement to the next. What is known of the same file and device, in as many
-    views, is therefore kept, so that a pipeline that runs again changes nothing.
+    Times differ from one measurement to the next. What is known of the same model on the same device is
+    therefore kept, so that a pipeline that runs again changes nothing.
 
     Args:
         kept: What an earlier call returned, or anything else.
         load: Returns the model if it must be measured: one that takes raw uint8 images of fixed size.
-        model_sha256: Identity of the model: the SHA-256 of its file, say.
+        made_of: What decides how much there is to compute, as JSON knows it: the SHA-256 of files, say.
         device: What the model runs on, as `ferflow.training.devices.Device` calls it.
-        views: Over how many views of an image the model averages.
 
     Returns:
-        `device`, `keras`, `model_sha256`, `views` and `milliseconds_per_image` by batch size, e.g.
+        `device`, `keras`, all of `made_of`, and `milliseconds_per_image` by batch size, e.g.
         `{"1": 4.2, "64": 0.8}`.
     """
-    of = {"device": device, "keras": keras.__version__, "model_sha256": model_sha256, "views": views}
+    of = {"device": device, "keras": keras.__version__, **made_of}
     if isinstance(kept, dict) and _is_cost(kept, of):
         return {key: kept[key] for key in (*of, "milliseconds_per_image")}
     model = load()

@@ -13,7 +13,7 @@ from ferflow.evaluation.rounding import DIGITS
 from ferflow.labels import EMOTIONS, label_index
 
 
-def measure(answers: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+def score_answers(answers: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     """Return a model's scores on clean and damaged images, a row for each corruption and severity.
 
     The truth is looked up by sample id. The order of the rows of a corruption and severity has no influence.
