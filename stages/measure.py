@@ -7,11 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ferflow.errors import FerflowError
 from ferflow.evaluation.model_info import read_model_info
 from ferflow.evaluation.report_folders import report_folders
 from ferflow.evaluation.training_time import together, training_time
-from ferflow.files import read_json, sha256_of_file, write_json
+from ferflow.files import read_or_none, sha256_of_file, write_json
 from ferflow.params import load_params
 from ferflow.stage import heavy_imports, run
 
@@ -31,17 +30,17 @@ def main() -> None:
         name: read_model_info(folder / "model.json")
         for name, folder in report_folders(arguments.reports, params).items()
     }
-    kept = _kept(arguments.out)
+    earlier = _by_model(read_or_none(arguments.out))
 
     with heavy_imports():
         from ferflow.models.evaluated import load_evaluated
-        from ferflow.models.inspection.cost import measured_or_kept
+        from ferflow.models.inspection.cost import described, measured_or_kept
         from ferflow.training.devices import prepare
     device = prepare("float32", params.seed)
-    where = device.name if device.kind == "gpu" else f"{device.name}, {device.workers} threads"
+    where = described(device.name, threads=None if device.kind == "gpu" else device.workers)
     costs: dict[str, Any] = {}
     for name, info in infos.items():
-        known = kept.get(name, {})
+        known = earlier.get(name, {})
         load = partial(
             load_evaluated,
             arguments.models,
@@ -58,7 +57,9 @@ def main() -> None:
             "members": info.members,
             "views": info.views,
         }
-        cost = measured_or_kept(known, load, made_of=made_of, device=where)
+        # A stage that asked the network for its answers has timed it already.
+        kept = (known, read_or_none(arguments.times / name / "answers.json"))
+        cost = measured_or_kept(kept, load, made_of=made_of, device=where)
         if info.members is None:
             file = arguments.times / name / f"{info.fingerprint}.json"
             time = training_time(known.get("training"), file, info.fingerprint)
@@ -70,17 +71,10 @@ def main() -> None:
     write_json(arguments.out, costs)
 
 
-def _kept(path: Path) -> dict[str, dict[str, Any]]:
+def _by_model(content: object) -> dict[str, dict[str, Any]]:
     """Return what an earlier run has measured; nothing if that cannot be read."""
-    try:
-        content = read_json(path)
-    except FerflowError:
-        return {}
-    return (
-        {name: each for name, each in content.items() if isinstance(each, dict)}
-        if isinstance(content, dict)
-        else {}
-    )
+    models = content.items() if isinstance(content, dict) else ()
+    return {name: each for name, each in models if isinstance(each, dict)}
 
 
 if __name__ == "__main__":

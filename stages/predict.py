@@ -10,7 +10,9 @@ from ferflow.data.arrays import open_images
 from ferflow.data.labelled import labelled_samples
 from ferflow.files import (
     read_json,
+    read_or_none,
     read_table,
+    sha256_of_file,
     write_json,
     write_parquet,
     write_text,
@@ -29,6 +31,7 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="table of samples")
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
     parser.add_argument("--report", type=Path, required=True, help="folder of the model's report")
+    parser.add_argument("--times", type=Path, required=True, help="folder for the time that answers take")
     arguments = parser.parse_args()
 
     params = load_params()
@@ -40,7 +43,7 @@ def main() -> None:
 
     with heavy_imports():
         from ferflow.models.inference import predict_batch, predict_probabilities, trainable_parameters
-        from ferflow.models.inspection.cost import flops
+        from ferflow.models.inspection.cost import described, flops, measured_or_kept
         from ferflow.models.inspection.drawing import architecture_figure
         from ferflow.models.inspection.saliency import class_activation_maps
         from ferflow.models.inspection.summary import summary
@@ -55,7 +58,7 @@ def main() -> None:
     from ferflow.evaluation.robustness.probe import choose_samples, probe
 
     report, file = arguments.report, arguments.model / "model.keras"
-    prepare("float32", params.seed)
+    device = prepare("float32", params.seed)
     trained = load_model(file)
     info = ModelInfo(
         model=training["model"],
@@ -97,6 +100,11 @@ def main() -> None:
     style.save_png(report / "architecture.png", architecture_figure(trained, info.model))
     sheet = error_sheet(faces, maps, test, errors, info.model)
     style.save_png(report / "faces" / "errors.png", sheet, photographs=True)
+    # No output of the stage: it differs each time. The measure stage knows whether it is needed.
+    times = arguments.times / "answers.json"
+    made_of = {"files": {info.model: sha256_of_file(file)}, "members": None, "views": info.views}
+    where = described(device.name, threads=None if device.kind == "gpu" else device.workers)
+    write_json(times, measured_or_kept([read_or_none(times)], lambda: model, made_of=made_of, device=where))
     print(f"predict: {info.model}: {len(predictions):,} images as they are, {len(damaged):,} damaged ones")
 
 

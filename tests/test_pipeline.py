@@ -350,5 +350,5 @@ def _contents(project: Project) -> dict[str, bytes]:
         str(file): file.read_bytes()
         for folder in ("data", "models", "reports")
         for file in sorted((project.folder / folder).rglob("*"))
-        if file.is_file() and file.name != "params-checked"
+        if file.is_file() and file.name not in {"params-checked", "names.json"}
     }

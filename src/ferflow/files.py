@@ -110,6 +110,14 @@ def read_json(path: Path) -> Any:
         raise FerflowError(f"{path} is not valid JSON ({error}): delete it and run `dvc repro`.") from None
 
 
+def read_or_none(path: Path) -> object:
+    """Return the content of a JSON file; None if it is not there or cannot be read."""
+    try:
+        return read_json(path)
+    except FerflowError:
+        return None
+
+
 def read_table(path: Path, columns: list[str] | None = None, *, words: Sequence[str] = ()) -> pd.DataFrame:
     """Return a Parquet or CSV table that an earlier stage wrote, by its suffix.
 

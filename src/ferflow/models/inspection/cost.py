@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import keras
@@ -71,7 +71,7 @@ def flops_of_step(step: Step) -> int | None:
 
 
 def measured_or_kept(
-    kept: object, load: Callable[[], keras.Model], *, made_of: Mapping[str, Any], device: str
+    kept: Iterable[object], load: Callable[[], keras.Model], *, made_of: Mapping[str, Any], device: str
 ) -> dict[str, Any]:
     """Return milliseconds an image in each batch size, of a model on a device.
 
@@ -79,20 +79,26 @@ def measured_or_kept(
     therefore kept, so that a pipeline that runs again changes nothing.
 
     Args:
-        kept: What an earlier call returned, or anything else.
+        kept: What earlier calls returned, or anything else; the first that fits is returned.
         load: Returns the model if it must be measured: one that takes raw uint8 images of fixed size.
         made_of: What decides how much there is to compute, as JSON knows it: the SHA-256 of files, say.
-        device: What the model runs on, as `ferflow.training.devices.Device` calls it.
+        device: What the model runs on, from `described`.
 
     Returns:
         `device`, `keras`, all of `made_of`, and `milliseconds_per_image` by batch size, e.g.
         `{"1": 4.2, "64": 0.8}`.
     """
     of = {"device": device, "keras": keras.__version__, **made_of}
-    if isinstance(kept, dict) and _is_cost(kept, of):
-        return {key: kept[key] for key in (*of, "milliseconds_per_image")}
+    for cost in kept:
+        if isinstance(cost, dict) and _is_cost(cost, of):
+            return {key: cost[key] for key in (*of, "milliseconds_per_image")}
     model = load()
     return of | {"milliseconds_per_image": {str(batch): _milliseconds(model, batch) for batch in BATCHES}}
+
+
+def described(name: str, *, threads: int | None) -> str:
+    """Return what times are of: a device, and on a CPU how many threads of it."""
+    return name if threads is None else f"{name}, {threads} threads"
 
 
 def _is_cost(cost: dict[str, Any], of: dict[str, Any]) -> bool:
