@@ -71,6 +71,7 @@ def measure(model: str, data: Path, folder: Path) -> dict[str, float]:
             *("--images", str(data / "images.npy"), "--samples", str(data / "samples.parquet")),
             *("--splits", str(data / "splits.parquet"), "--out", str(folder / "model")),
             *("--history", str(folder / "history.csv"), "--checkpoint", str(folder / "checkpoint")),
+            *("--times", str(folder / "times")),
         ],
         env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"},
         stdout=subprocess.DEVNULL,

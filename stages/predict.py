@@ -39,7 +39,7 @@ def main() -> None:
     images = open_images(arguments.images)
     labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
     training = read_json(arguments.model / "training.json")
-    history = read_table(arguments.report / "history.csv")
+    history = read_table(arguments.model / "history.csv")
 
     with heavy_imports():
         from ferflow.models.inference import predict_batch, predict_probabilities, trainable_parameters
@@ -96,6 +96,7 @@ def main() -> None:
     write_parquet(report / "damaged.parquet", damaged)
     write_json(report / "model.json", info.model_dump())
     write_json(report / "training.json", training)
+    write_text(report / "history.csv", (arguments.model / "history.csv").read_text(encoding="utf-8"))
     write_text(report / "architecture.txt", summary(trained))
     style.save_png(report / "architecture.png", architecture_figure(trained, info.model))
     sheet = error_sheet(faces, maps, test, errors, info.model)
