@@ -112,6 +112,11 @@ def test_every_stage_depends_on_no_code_that_it_does_not_use(name: str) -> None:
             assert any(file.is_relative_to(ROOT / dependency) for file in used), dependency
 
 
+def test_a_training_can_be_restored_from_the_run_cache() -> None:
+    """DVC saves the run of no stage with an out that persists, or that is neither cached, metric nor plot."""
+    assert all(isinstance(out, str) for out in _stages()["train"]["outs"])
+
+
 @pytest.mark.parametrize("name", list(_stages()))
 def test_every_stage_has_a_description(name: str) -> None:
     assert len(_stages()[name]["desc"]) > 20
