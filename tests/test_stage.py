@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import importlib
 import os
+import signal
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -43,6 +46,52 @@ def test_an_interrupt_is_one_line_and_status_130(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr() == ("", "interrupted\n")
 
 
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_comes_while_an_object_is_deleted_is_not_lost(end: signal.Signals) -> None:
+    script = f"""
+        import os, signal, time
+        from ferflow.stage import run
+
+        # As in a terminal: what runs in the background is born deaf to interrupts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        class Deleted:
+            def __del__(self):
+                os.kill(os.getpid(), {end:d})
+                raise AssertionError("the interrupt comes before this")
+
+        def main():
+            Deleted()
+            time.sleep(60)
+
+        run(main)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_what_else_is_raised_while_an_object_is_deleted_is_shown() -> None:
+    script = """
+        from ferflow.stage import run
+
+        class Deleted:
+            def __del__(self):
+                raise ValueError("not closed")
+
+        run(Deleted)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+    )
+    assert "ValueError: not closed" in done.stderr
+
+
 def test_a_defect_of_ours_keeps_its_traceback() -> None:
     def main() -> None:
         raise ZeroDivisionError
@@ -72,6 +121,26 @@ def test_native_noise_is_shown_when_the_import_fails(capfd: pytest.CaptureFixtur
         raise ImportError
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "libcudart is missing\nafter\n"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_until_keras_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], end: signal.Signals
+) -> None:
+    def import_keras(_name: str) -> None:
+        signal.raise_signal(end)
+        signal.raise_signal(end)
+        print("imported")
+
+    def main() -> None:
+        monkeypatch.setattr(importlib, "import_module", import_keras)
+        with heavy_imports():
+            print("went on")
+
+    with pytest.raises(SystemExit) as status:
+        run(main)
+    assert status.value.code == 130
+    assert capsys.readouterr() == ("imported\n", "interrupted\n")
 
 
 def test_keras_is_loaded_without_what_others_can_still_load() -> None:

@@ -28,6 +28,8 @@ _ENVIRONMENT: Final = {
 }
 #: What Keras imports for its scikit-learn wrappers and its plots, and does without where it is missing.
 _NOT_NEEDED_BY_KERAS: Final = ("sklearn", "matplotlib")
+#: Enough for the callback to end that the interrupt came into.
+_SECONDS_UNTIL_AGAIN: Final = 0.01
 
 
 @contextlib.contextmanager
@@ -42,15 +44,33 @@ def heavy_imports() -> Iterator[None]:
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            _import_keras()
+            with _interrupts_held():
+                _import_keras()
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(saved, held.read())
             raise
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let interrupts wait for the end of the block: native modules that load swallow them, or fail oddly."""
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for signal_, handler in handlers.items():
+            signal.signal(signal_, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _import_keras() -> None:
@@ -82,6 +102,8 @@ def run(main: Callable[[], None]) -> None:
     warnings.filterwarnings("ignore", message=".*Any type hint is inferred", category=UserWarning)
     # Asked to end, a stage ends like one that is interrupted: nothing half-written stays behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    sys.unraisablehook = _interrupt_again
     try:
         main()
     except FerflowError as error:
@@ -90,3 +112,14 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)
         sys.exit(130)
+
+
+def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more where Python ignored it, as it ignores what is raised while an object is deleted.
+
+    It happens: importlib forgets locks of modules in such a callback, and a large import forgets hundreds.
+    """
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, _SECONDS_UNTIL_AGAIN)
+    else:
+        sys.__unraisablehook__(ignored)
