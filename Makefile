@@ -53,10 +53,17 @@ lock: env ## Resolve the dependencies of pyproject.toml anew, into hashed locks 
 
 # --- The pipeline ---------------------------------------------------------------------------------
 
-.PHONY: repro
-repro: env ## Run the whole pipeline (what changed of it) and show the champion
+# What `dvc repro` does: first the models, several at a time where they are small, then all that is left.
+define repro
+	dvc repro validate
+	@python -m ferflow.parallel $(if $(JOBS),--jobs $(JOBS))
 	dvc repro
 	@python -m ferflow.summary reports
+endef
+
+.PHONY: repro
+repro: env ## Run the whole pipeline (what changed of it) and show the champion: make repro [JOBS=2]
+	$(repro)
 
 .PHONY: dataset
 # Through the environment: a path or a layout may hold quotes.
@@ -69,8 +76,7 @@ dataset: env ## Your own images: make dataset NAME=mine SOURCE=<folder, archive,
 	python -m ferflow.choose "$$DATASET_NAME" $${DATASET_SOURCE:+--source "$$DATASET_SOURCE"} \
 	  $${DATASET_LAYOUT:+--layout "$$DATASET_LAYOUT"} $${DATASET_LICENCE:+--licence "$$DATASET_LICENCE"} \
 	  $(if $(SHA256),--sha256 $(SHA256)) $(if $(BUDGET),--budget $(BUDGET))
-	dvc repro
-	@python -m ferflow.summary reports
+	$(repro)
 
 .PHONY: fer2013
 fer2013: ## The same pipeline on FER-2013: make fer2013 [SOURCE=<folder, archive, csv, address>] [BUDGET=quick|full] [SHA256=...]

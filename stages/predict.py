@@ -18,6 +18,7 @@ from ferflow.files import (
     write_text,
 )
 from ferflow.params import load_params
+from ferflow.shared_machine import models_at_a_time
 from ferflow.stage import heavy_imports, run
 
 #: Views of images in one forward pass.
@@ -101,11 +102,15 @@ def main() -> None:
     style.save_png(report / "architecture.png", architecture_figure(trained, info.model))
     sheet = error_sheet(faces, maps, test, errors, info.model)
     style.save_png(report / "faces" / "errors.png", sheet, photographs=True)
-    # No output of the stage: it differs each time. The measure stage knows whether it is needed.
+    # No output of the stage: it differs each time. The measure stage knows whether it is needed, and measures
+    # it itself where other models are trained beside this one now.
     times = arguments.times / "answers.json"
     made_of = {"files": {info.model: sha256_of_file(file)}, "members": None, "views": info.views}
     where = described(device.name, threads=None if device.kind == "gpu" else device.workers)
-    write_json(times, measured_or_kept([read_or_none(times)], lambda: model, made_of=made_of, device=where))
+    if models_at_a_time() == 1:
+        write_json(
+            times, measured_or_kept([read_or_none(times)], lambda: model, made_of=made_of, device=where)
+        )
     print(f"predict: {info.model}: {len(predictions):,} images as they are, {len(damaged):,} damaged ones")
 
 

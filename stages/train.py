@@ -13,6 +13,7 @@ from ferflow.data.labelled import labelled_samples
 from ferflow.files import read_table, write_csv, write_json
 from ferflow.labels import EMOTIONS
 from ferflow.params import load_params
+from ferflow.shared_machine import shared
 from ferflow.stage import heavy_imports, run
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def main() -> None:
     seconds = round(stopwatch.seconds, 1)
     write_json(
         arguments.times / f"{training['fingerprint']}.json",
-        {"fingerprint": training["fingerprint"], "device": device.name, "seconds": seconds},
+        {"fingerprint": training["fingerprint"], "device": shared(device.name), "seconds": seconds},
     )
     checkpoint.discard()
 

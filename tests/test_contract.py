@@ -18,8 +18,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "ferflow"
 
 #: Modules that cannot change what a stage writes: how it reports, fails, writes files, reads params
-#: (the keys it reads are dependencies of their own) and what it tells MLflow.
-WITHOUT_EFFECT = {"errors", "files", "params", "progress", "stage", "tracking"}
+#: (the keys it reads are dependencies of their own), what it tells MLflow, and what times are of.
+WITHOUT_EFFECT = {"errors", "files", "params", "progress", "shared_machine", "stage", "tracking"}
 
 
 def _yaml(name: str) -> Any:

@@ -23,7 +23,7 @@ SERVE = "from ferflow.data.decode_batch import serve; serve()"
 
 def processes(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Decode as on `count` cores, and not alone for longer than on one."""
-    monkeypatch.setattr(module, "_available_cores", lambda: count)
+    monkeypatch.setattr(module, "available_cores", lambda: count)
     monkeypatch.setattr(module, "_BATCHES_ALONE", 0)
 
 
@@ -62,7 +62,7 @@ def test_any_number_of_processes_gives_the_same_in_the_same_order(
 def test_few_batches_start_no_process(
     batches: list[tuple[str, list[Job]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_available_cores", lambda: 2)
+    monkeypatch.setattr(module, "available_cores", lambda: 2)
     monkeypatch.setattr(module, "_COMMAND", ("no such program",))
     assert len(list(decode_all(batches[: module._BATCHES_ALONE], SIZE))) == module._BATCHES_ALONE
     with pytest.raises(FileNotFoundError):
@@ -130,7 +130,7 @@ def test_processes_end_with_the_stage_however_it_ends(tmp_path: Path, end: signa
 
         # As in a terminal: what runs in the background is born deaf to interrupts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        decode_processes._available_cores = lambda: 2
+        decode_processes.available_cores = lambda: 2
         levels = np.zeros((48, 48), dtype=np.uint8)
 
         def samples():

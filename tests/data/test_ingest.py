@@ -30,7 +30,7 @@ Content = npt.NDArray[np.uint8] | bytes
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BATCH", 3)
-    monkeypatch.setattr(decode_processes, "_available_cores", lambda: 1)
+    monkeypatch.setattr(decode_processes, "available_cores", lambda: 1)
 
 
 def face(seed: int, width: int = SIZE, height: int = SIZE) -> Images:
@@ -257,7 +257,7 @@ def test_the_same_bytes_come_from_a_second_run_and_from_any_number_of_processes(
     monkeypatch.setattr(decode_processes, "_BATCHES_ALONE", 1)
     outputs: list[list[bytes]] = []
     for count in (1, 1, 2, 3):
-        monkeypatch.setattr(decode_processes, "_available_cores", lambda count=count: count)
+        monkeypatch.setattr(decode_processes, "available_cores", lambda count=count: count)
         folder = tmp_path / str(len(outputs))
         run(samples, folder)
         outputs.append([path.read_bytes() for path in sorted(folder.iterdir())])

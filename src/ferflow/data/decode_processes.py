@@ -49,7 +49,7 @@ def decode_all(
         FerflowError: A process that decodes has been killed or ran out of memory.
     """
     batches = iter(batches)
-    cores = _available_cores()
+    cores = available_cores()
     for context, jobs in islice(batches, _BATCHES_ALONE if cores > 1 else None):
         try:
             decoded = decode_batch(jobs, size)
@@ -139,7 +139,8 @@ def _out_of_memory() -> FerflowError:
     )
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
+    """Return how many cores of the CPU this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,0 +1,180 @@
+"""Bring several models up to date at a time: `python -m ferflow.parallel`, in front of `dvc repro`.
+
+DVC runs one stage after the other, and half of a short training is the work of one thread: to import, build,
+trace, compile. DVC's locks let several of its processes work in one project, as long as each is told to leave
+the stages before its own alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from ferflow.data.decode_processes import available_cores
+from ferflow.errors import FerflowError
+from ferflow.params import load_params
+from ferflow.shared_machine import MODELS_AT_A_TIME
+from ferflow.stage import run
+
+#: The stages of one model, in their order.
+_STAGES: Final = ("train", "predict", "evaluate")
+#: What a small network takes to be trained, TensorFlow included.
+_BYTES_PER_MODEL: Final = 2 << 30
+#: More would gain little: what each does between its stages, DVC does for one at a time.
+_MOST: Final = 4
+
+
+def main() -> None:
+    """Train, ask and evaluate the models that have changed, several at a time; leave the rest to `dvc repro`.
+
+    Raises:
+        FerflowError: The stages of a model failed. Those that were running have been waited for.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--jobs", type=_positive, help="models at a time; by default one, and several if they are small"
+    )
+    arguments = parser.parse_args()
+
+    params = load_params()
+    jobs = arguments.jobs or _default_jobs(params.budget)
+    if jobs == 1:
+        return
+    names = models_to_do(params.models, _changed_stages())
+    if len(names) > 1:
+        print(f"parallel: {len(names)} models, {jobs} at a time", flush=True)
+        side_by_side({name: _command(name) for name in names}, jobs)
+
+
+def models_to_do(models: Collection[str], changed: Collection[str]) -> list[str]:
+    """Return the models of which a stage has changed, in their order.
+
+    Args:
+        models: All names under `models` in params.yaml.
+        changed: Names of stages as DVC tells them, `train@cnn4`.
+    """
+    return [name for name in models if any(f"{stage}@{name}" in changed for stage in _STAGES)]
+
+
+def side_by_side(commands: Mapping[str, Sequence[str]], jobs: int) -> None:
+    """Run commands, some at a time, and print what they print behind their names.
+
+    After a failure no other is started. An interrupt is passed on; what it ends is waited for.
+
+    Args:
+        commands: By name, in the order to start them.
+        jobs: How many run at a time.
+
+    Raises:
+        FerflowError: Commands failed, which are named.
+    """
+    # A shell lets what it starts in the background ignore interrupts, and so would the commands.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    pool = _Pool(commands, {**os.environ, MODELS_AT_A_TIME: str(jobs)})
+    threads = [threading.Thread(target=pool.work) for _ in range(min(jobs, len(commands)))]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        pool.interrupt()
+        for thread in threads:
+            thread.join()
+        raise
+    if pool.failed:
+        names = ", ".join(sorted(pool.failed))
+        raise FerflowError(f"the stages of {names} failed: what is wrong stands above, behind the name.")
+
+
+class _Pool:
+    """Commands that wait and commands that run, for threads that each run one at a time."""
+
+    def __init__(self, commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> None:
+        self.failed: list[str] = []
+        self._waiting = list(commands.items())
+        self._environment = environment
+        self._running: list[subprocess.Popen[str]] = []
+        self._width = max(map(len, commands))
+        self._lock = threading.Lock()
+
+    def work(self) -> None:
+        """Run what waits until nothing does, or one has failed."""
+        while started := self._start():
+            name, process = started
+            with process:  # waits for its end
+                for line in filter(str.strip, process.stdout or ()):
+                    print(f"{name:{self._width}} | {line.rstrip()}", flush=True)
+            failed = process.returncode != 0
+            with self._lock:
+                self._running.remove(process)
+                if failed:
+                    self.failed.append(name)
+                    self._waiting.clear()
+
+    def interrupt(self) -> None:
+        """Start nothing more, and end what runs."""
+        with self._lock:
+            self._waiting.clear()
+            for process in self._running:
+                # The whole group: DVC itself waits for its stage, as in a terminal.
+                os.killpg(process.pid, signal.SIGINT)
+
+    def _start(self) -> tuple[str, subprocess.Popen[str]] | None:
+        with self._lock:
+            if not self._waiting:
+                return None
+            name, command = self._waiting.pop(0)
+            process = subprocess.Popen(  # noqa: S603 - our own words, and names that were checked
+                command,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                process_group=0,  # a terminal's interrupt reaches this process alone, which passes it on
+            )
+            self._running.append(process)
+            return name, process
+
+
+def _command(model: str) -> list[str]:
+    stages = [f"{stage}@{model}" for stage in _STAGES]
+    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", *stages]
+
+
+def _changed_stages() -> Collection[str]:
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own words
+    if result.returncode != 0:
+        raise FerflowError("`dvc status` failed; its message is above.")
+    changed: dict[str, object] = json.loads(result.stdout)
+    return changed.keys()
+
+
+def _default_jobs(budget: str) -> int:
+    # Long trainings keep all cores busy, and a GPU is for one.
+    if budget != "quick" or any(Path("/dev").glob("nvidia[0-9]*")):
+        return 1
+    memory: int = psutil.virtual_memory().available // _BYTES_PER_MODEL
+    return max(1, min(available_cores(), memory, _MOST))
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of models from 1 on")
+    return int(text)
+
+
+if __name__ == "__main__":
+    run(main)

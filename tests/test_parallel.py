@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from ferflow import parallel as module
+from ferflow.errors import FerflowError
+from ferflow.parallel import models_to_do, side_by_side
+from ferflow.shared_machine import models_at_a_time, shared
+
+
+def command(script: str) -> list[str]:
+    return [sys.executable, "-c", textwrap.dedent(script)]
+
+
+def test_models_of_which_a_stage_has_changed_are_done_in_their_order() -> None:
+    changed = {"predict@second", "train@third", "evaluate@first", "compare", "train@fourth"}
+    assert models_to_do(["third", "first", "second", "zeroth"], changed) == ["third", "first", "second"]
+    assert models_to_do(["first"], {"check", "evaluate_ensemble@first"}) == []
+
+
+def test_what_commands_print_stands_behind_their_names(capfd: pytest.CaptureFixture[str]) -> None:
+    script = "import sys; print('said'); print(); print('warned', file=sys.stderr)"
+    side_by_side({"cnn4": command(script), "compact": command("print('done')")}, jobs=1)
+    assert capfd.readouterr().out.splitlines() == ["cnn4    | said", "cnn4    | warned", "compact | done"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 9])
+def test_so_many_run_at_a_time_and_are_told(tmp_path: Path, jobs: int) -> None:
+    # Each waits for as many as should be there with it.
+    script = f"""
+        import os, time
+        from pathlib import Path
+        from ferflow.shared_machine import models_at_a_time
+        assert models_at_a_time() == {jobs}
+        folder = Path({str(tmp_path)!r})
+        (folder / str(os.getpid())).touch()
+        end = time.monotonic() + 20
+        while len([*folder.iterdir()]) < min({jobs}, 3):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    """
+    side_by_side({str(number): command(script) for number in range(3)}, jobs)
+    assert len([*tmp_path.iterdir()]) == 3
+
+
+def test_no_more_than_jobs_run_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    script = f"""
+        import os, time
+        from pathlib import Path
+        mine = Path({str(tmp_path)!r}) / str(os.getpid())
+        mine.touch()
+        time.sleep(0.3)
+        print(len([*mine.parent.iterdir()]))
+        mine.unlink()
+    """
+    side_by_side({str(number): command(script) for number in range(6)}, jobs=2)
+    counts = [int(line.partition("|")[2]) for line in capfd.readouterr().out.splitlines()]
+    assert len(counts) == 6
+    assert max(counts) == 2
+
+
+def test_after_a_failure_no_other_is_started_and_those_that_run_are_waited_for(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    commands = {
+        "slow": command("import time; time.sleep(1); print('saved')"),
+        "broken": command("raise SystemExit('error: no such layer')"),
+        "never": command("print('started')"),
+    }
+    with pytest.raises(FerflowError, match=r"^the stages of broken failed: .* above, behind the name\.$"):
+        side_by_side(commands, jobs=2)
+    assert capfd.readouterr().out.splitlines() == ["broken | error: no such layer", "slow   | saved"]
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_what_runs_and_its_stages_and_starts_nothing(end: signal.Signals) -> None:
+    # Like DVC: deaf itself, and ending when its stage has ended.
+    dvc = """
+        import signal, subprocess, sys
+        training = "import time; print('training', flush=True); time.sleep(60)"
+        stage = subprocess.Popen([sys.executable, "-c", training])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise SystemExit(stage.wait())
+    """
+    script = f"""
+        import sys
+        from ferflow.parallel import side_by_side
+        from ferflow.stage import run
+        dvc = [sys.executable, "-c", {textwrap.dedent(dvc)!r}]
+        run(lambda: side_by_side({{"first": dvc, "second": dvc, "third": dvc}}, 2))
+    """
+    with subprocess.Popen(
+        # As if it were in the background of a script.
+        ["/bin/sh", "-c", 'trap "" INT; exec "$0" "$@"', *command(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            lines = {process.stdout.readline(), process.stdout.readline()}
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(end)
+            output, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert lines == {"first  | training\n", "second | training\n"}
+    assert process.returncode == 130
+    assert errors == "interrupted\n"
+    assert "third" not in output
+    assert len(family) == 4
+    assert psutil.wait_procs(family, timeout=20)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "cores", "gigabytes", "gpu", "expected"),
+    [
+        ("quick", 1, 64, False, 1),
+        ("quick", 2, 64, False, 2),
+        ("quick", 64, 64, False, 4),
+        ("quick", 8, 5, False, 2),
+        ("quick", 8, 1, False, 1),
+        ("quick", 8, 64, True, 1),
+        ("full", 8, 64, False, 1),
+    ],
+)
+def test_small_models_share_a_cpu_that_has_room_for_them(
+    monkeypatch: pytest.MonkeyPatch, budget: str, cores: int, gigabytes: int, gpu: bool, expected: int
+) -> None:
+    memory = SimpleNamespace(available=gigabytes << 30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(module, "available_cores", lambda: cores)
+    devices = [Path("/dev/nvidia0")] if gpu else []
+    monkeypatch.setattr(Path, "glob", lambda _folder, pattern: iter(devices if "nvidia" in pattern else []))
+    assert module._default_jobs(budget) == expected
+
+
+def test_one_at_a_time_is_left_to_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["parallel", "--jobs", "1"])
+    monkeypatch.setattr(module, "_changed_stages", lambda: pytest.fail("DVC would be asked for nothing"))
+    module.main()
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two", ""])
+def test_a_number_of_jobs_that_is_none_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], jobs: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["parallel", f"--jobs={jobs}"])
+    with pytest.raises(SystemExit) as status:
+        module.main()
+    assert status.value.code == 2
+    assert re.search(
+        rf"'{re.escape(jobs)}' is not a number of models from 1 on$", capsys.readouterr().err.strip()
+    )
+
+
+def test_a_time_says_how_many_models_shared_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FERFLOW_MODELS_AT_A_TIME", raising=False)
+    assert (models_at_a_time(), shared("EPYC")) == (1, "EPYC")
+    monkeypatch.setitem(os.environ, "FERFLOW_MODELS_AT_A_TIME", "3")
+    assert (models_at_a_time(), shared("EPYC")) == (3, "EPYC, 3 models at a time")
