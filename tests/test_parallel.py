@@ -14,7 +14,7 @@ import pytest
 
 from ferflow import parallel as module
 from ferflow.errors import FerflowError
-from ferflow.parallel import models_to_do, side_by_side
+from ferflow.parallel import longest_first, models_to_do, side_by_side
 from ferflow.shared_machine import models_at_a_time, shared
 
 
@@ -26,6 +26,19 @@ def test_models_of_which_a_stage_has_changed_are_done_in_their_order() -> None:
     changed = {"predict@second", "train@third", "evaluate@first", "compare", "train@fourth"}
     assert models_to_do(["third", "first", "second", "zeroth"], changed) == ["third", "first", "second"]
     assert models_to_do(["first"], {"check", "evaluate_ensemble@first"}) == []
+
+
+def test_what_trained_longest_starts_first_after_what_is_new() -> None:
+    costs = {
+        "short": {"training": {"seconds": 9.5}},
+        "long": {"training": {"seconds": 80.0}},
+        "elsewhere": {"training": {"seconds": None}},
+        "broken": 3,
+    }
+    names = ["short", "new", "long", "broken", "elsewhere"]
+    assert longest_first(names, costs) == ["new", "broken", "elsewhere", "long", "short"]
+    assert longest_first(names, None) == names
+    assert longest_first(names, ["not", "costs"]) == names
 
 
 def test_what_commands_print_stands_behind_their_names(capfd: pytest.CaptureFixture[str]) -> None:

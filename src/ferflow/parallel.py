@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ import psutil
 
 from ferflow.data.decode_processes import available_cores
 from ferflow.errors import FerflowError
+from ferflow.files import read_or_none
 from ferflow.params import load_params
 from ferflow.shared_machine import MODELS_AT_A_TIME
 from ferflow.stage import run
@@ -50,7 +52,8 @@ def main() -> None:
     jobs = arguments.jobs or _default_jobs(params.budget)
     if jobs == 1:
         return
-    names = models_to_do(params.models, _changed_stages())
+    costs = read_or_none(Path("reports") / params.dataset / params.budget / "costs.json")
+    names = longest_first(models_to_do(params.models, _changed_stages()), costs)
     if len(names) > 1:
         print(f"parallel: {len(names)} models, {jobs} at a time", flush=True)
         side_by_side({name: _command(name) for name in names}, jobs)
@@ -64,6 +67,17 @@ def models_to_do(models: Collection[str], changed: Collection[str]) -> list[str]
         changed: Names of stages as DVC tells them, `train@cnn4`.
     """
     return [name for name in models if any(f"{stage}@{name}" in changed for stage in _STAGES)]
+
+
+def longest_first(names: Sequence[str], costs: object) -> list[str]:
+    """Return models in the order to start them: a long training that starts last leaves cores idle.
+
+    Args:
+        names: Of the models; those of which no time is known come first, and keep their order.
+        costs: What costs.json says of earlier trainings, or None.
+    """
+    seconds = {name: _seconds(costs, name) for name in names}
+    return sorted(names, key=lambda name: -seconds[name])
 
 
 def side_by_side(commands: Mapping[str, Sequence[str]], jobs: int) -> None:
@@ -146,6 +160,13 @@ class _Pool:
             )
             self._running.append(process)
             return name, process
+
+
+def _seconds(costs: object, name: str) -> float:
+    cost = costs.get(name) if isinstance(costs, dict) else None
+    training = cost.get("training") if isinstance(cost, dict) else None
+    seconds = training.get("seconds") if isinstance(training, dict) else None
+    return seconds if isinstance(seconds, float) else math.inf
 
 
 def _command(model: str) -> list[str]:

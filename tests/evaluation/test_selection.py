@@ -73,6 +73,24 @@ def test_the_selection_is_never_worse_on_what_chose_it_than_the_best_single_mode
     assert chosen == greedy_selection(dict(reversed(candidates.items())), rounds=10)
 
 
+def test_what_guesses_is_left_out_where_it_would_help_by_luck() -> None:
+    # Of six classes in turn one model knows five, and one says always the sixth.
+    actual = np.arange(60) % 6
+    ids = np.array([f"{number:02}" for number in range(60)], dtype=object)
+
+    def model(probabilities: np.ndarray) -> Outcomes:
+        return Outcomes(ids, actual, probabilities.argmax(axis=1), probabilities)
+
+    unsure = np.where((actual == 5)[:, None], believes(0, confidence=0.2), np.eye(7)[actual])
+    knows, constant = model(unsure), model(np.tile(believes(5, confidence=0.5), (60, 1)))
+    together = (unsure + constant.probabilities).argmax(axis=1)
+    assert (together == actual).all()
+    assert greedy_selection({"constant": constant, "knows": knows}, rounds=4) == {"knows": 1}
+    assert selection_by_fold({"constant": constant, "knows": knows}, rounds=4) == [{"knows": 1}] * FOLDS
+    # Alone, it is all there is.
+    assert greedy_selection({"constant": constant}, rounds=4) == {"constant": 1}
+
+
 def test_candidates_on_other_samples_are_refused() -> None:
     models = outcomes(one=believes(0, 1, 2, 3), two=believes(0, 1, 2, 3))
     two = models["two"]

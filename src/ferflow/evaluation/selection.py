@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest
 
 from ferflow.evaluation.class_scores import f1
 from ferflow.evaluation.comparisons import check_same_samples
@@ -15,6 +16,8 @@ from ferflow.labels import EMOTIONS
 
 #: Parts of the validation split, each of which is predicted by what the others choose.
 FOLDS: Final = 5
+#: That often, a model no better than one answer for all would be taken for better.
+_LUCK: Final = 0.025
 
 
 def greedy_selection(outcomes: Mapping[str, Outcomes], rounds: int) -> dict[str, int]:
@@ -23,7 +26,8 @@ def greedy_selection(outcomes: Mapping[str, Outcomes], rounds: int) -> dict[str,
     Caruana et al., "Ensemble selection from libraries of models" (ICML 2004), with replacement: in each round
     the model is added, again if need be, that makes the mean of all chosen so far best; of equals the one
     whose name sorts first. Of the ensembles after each round the first best one is returned. How often a
-    model was chosen is its weight.
+    model was chosen is its weight. Models that are not shown to be better than one answer for all samples are
+    left out, unless all are: what they could add is luck, and each costs a network.
 
     Args:
         outcomes: Each candidate's outcomes on the validation split: what chooses must not be the test split.
@@ -40,7 +44,7 @@ def greedy_selection(outcomes: Mapping[str, Outcomes], rounds: int) -> dict[str,
     if rounds < 1 or not outcomes:
         raise ValueError("at least one round and one candidate are needed")
     check_same_samples(outcomes)
-    names = sorted(outcomes)
+    names = sorted(name for name, each in outcomes.items() if _is_able(each)) or sorted(outcomes)
     actual = outcomes[names[0]].actual
     total = np.zeros_like(outcomes[names[0]].probabilities)
     chosen: list[str] = []
@@ -87,6 +91,12 @@ def fold_numbers(actual: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     # The classes one after the other, so that small ones do not all fill the first folds.
     folds[np.argsort(actual, kind="stable")] = np.arange(len(actual)) % FOLDS
     return folds
+
+
+def _is_able(outcomes: Outcomes) -> bool:
+    hits, samples = int((outcomes.predicted == outcomes.actual).sum()), len(outcomes.actual)
+    most_frequent = np.bincount(outcomes.actual).max() / samples
+    return bool(binomtest(hits, samples, most_frequent, alternative="greater").pvalue < _LUCK)
 
 
 def _part(outcomes: Outcomes, kept: npt.NDArray[np.bool_]) -> Outcomes:
