@@ -139,7 +139,8 @@ def test_an_interrupt_ends_what_runs_and_its_stages_and_starts_nothing(end: sign
     ("budget", "cores", "gigabytes", "gpu", "expected"),
     [
         ("quick", 1, 64, False, 1),
-        ("quick", 2, 64, False, 2),
+        ("quick", 2, 64, False, 3),
+        ("quick", 2, 5, False, 2),
         ("quick", 64, 64, False, 4),
         ("quick", 8, 5, False, 2),
         ("quick", 8, 1, False, 1),

@@ -188,7 +188,8 @@ def _default_jobs(budget: str) -> int:
     if budget != "quick" or any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
     memory: int = psutil.virtual_memory().available // _BYTES_PER_MODEL
-    return max(1, min(available_cores(), memory, _MOST))
+    # One more than cores: while it waits for DVC, the others keep the cores busy.
+    return max(1, min(available_cores() + 1, memory, _MOST)) if available_cores() > 1 else 1
 
 
 def _positive(text: str) -> int:
