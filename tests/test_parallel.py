@@ -54,7 +54,7 @@ def test_so_many_run_at_a_time_and_are_told(tmp_path: Path, jobs: int) -> None:
         import os, time
         from pathlib import Path
         from ferflow.shared_machine import models_at_a_time
-        assert models_at_a_time() == {jobs}
+        assert models_at_a_time() == {min(jobs, 3)}
         folder = Path({str(tmp_path)!r})
         (folder / str(os.getpid())).touch()
         end = time.monotonic() + 20
@@ -132,7 +132,58 @@ def test_an_interrupt_ends_what_runs_and_its_stages_and_starts_nothing(end: sign
     assert errors == "interrupted\n"
     assert "third" not in output
     assert len(family) == 4
-    assert psutil.wait_procs(family, timeout=20)[1] == []
+    assert [process for process in family if process.is_running()] == []
+
+
+def test_all_that_an_interrupt_ends_is_waited_for_the_longest_too() -> None:
+    slow = """
+        import time
+        try:
+            print("training", flush=True)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            time.sleep(2)
+            print("checkpoint written", flush=True)
+    """
+    script = f"""
+        import sys
+        from ferflow.parallel import side_by_side
+        from ferflow.stage import run
+        slow = [sys.executable, "-c", {textwrap.dedent(slow)!r}]
+        quick = [sys.executable, "-c", "import time; print('training', flush=True); time.sleep(60)"]
+        run(lambda: side_by_side({{"slow": slow, "quick": quick}}, 2))
+    """
+    with subprocess.Popen(
+        command(script), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            output, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert "slow  | checkpoint written\n" in output
+    assert (process.returncode, errors) == (130, "interrupted\n")
+
+
+def test_what_cannot_be_started_is_no_success() -> None:
+    with pytest.raises(FileNotFoundError):
+        side_by_side({"first": ["/no/such/program"], "second": command("")}, jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("content", "left"), [(None, False), (b"", False), (b'{"models', False), (b"{}", True)]
+)
+def test_a_lock_file_that_was_interrupted_half_written_is_removed(
+    tmp_path: Path, content: bytes | None, left: bool
+) -> None:
+    file = tmp_path / "rwlock"
+    if content is not None:
+        file.write_bytes(content)
+    module._mend_lock_file(file)
+    assert file.exists() is left
 
 
 @pytest.mark.parametrize(
@@ -182,4 +233,4 @@ def test_a_time_says_how_many_models_shared_the_device(monkeypatch: pytest.Monke
     monkeypatch.delenv("FERFLOW_MODELS_AT_A_TIME", raising=False)
     assert (models_at_a_time(), shared("EPYC")) == (1, "EPYC")
     monkeypatch.setitem(os.environ, "FERFLOW_MODELS_AT_A_TIME", "3")
-    assert (models_at_a_time(), shared("EPYC")) == (3, "EPYC, 3 models at a time")
+    assert (models_at_a_time(), shared("EPYC")) == (3, "EPYC, beside other models")

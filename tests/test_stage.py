@@ -76,6 +76,14 @@ def test_an_interrupt_that_comes_while_an_object_is_deleted_is_not_lost(end: sig
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
+def test_after_a_stage_its_process_handles_what_is_ignored_as_before() -> None:
+    before = sys.unraisablehook
+    seen = []
+    run(lambda: seen.append(sys.unraisablehook))
+    assert seen != [before]
+    assert sys.unraisablehook is before
+
+
 def test_what_else_is_raised_while_an_object_is_deleted_is_shown() -> None:
     script = """
         from ferflow.stage import run

@@ -8,6 +8,7 @@ the stages before its own alone.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +36,8 @@ _STAGES: Final = ("train", "predict", "evaluate")
 _BYTES_PER_MODEL: Final = 2 << 30
 #: More would gain little: what each does between its stages, DVC does for one at a time.
 _MOST: Final = 4
+#: How Linux names them below /dev: NVIDIA's, AMD's, and those of Windows around it.
+_GPUS: Final = ("nvidia[0-9]*", "kfd", "dxg")
 
 
 def main() -> None:
@@ -55,8 +59,12 @@ def main() -> None:
     costs = read_or_none(Path("reports") / params.dataset / params.budget / "costs.json")
     names = longest_first(models_to_do(params.models, _changed_stages()), costs)
     if len(names) > 1:
-        print(f"parallel: {len(names)} models, {jobs} at a time", flush=True)
-        side_by_side({name: _command(name) for name in names}, jobs)
+        print(f"parallel: {len(names)} models, {min(jobs, len(names))} at a time", flush=True)
+        try:
+            side_by_side({name: _command(name) for name in names}, jobs)
+        except KeyboardInterrupt:
+            _mend_lock_file(Path(".dvc/tmp/rwlock"))
+            raise
 
 
 def models_to_do(models: Collection[str], changed: Collection[str]) -> list[str]:
@@ -94,18 +102,20 @@ def side_by_side(commands: Mapping[str, Sequence[str]], jobs: int) -> None:
     """
     # A shell lets what it starts in the background ignore interrupts, and so would the commands.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    jobs = min(jobs, len(commands))
     pool = _Pool(commands, {**os.environ, MODELS_AT_A_TIME: str(jobs)})
-    threads = [threading.Thread(target=pool.work) for _ in range(min(jobs, len(commands)))]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            thread.join()
-    except KeyboardInterrupt:
-        pool.interrupt()
-        for thread in threads:
-            thread.join()
-        raise
+    # It waits for its threads however the block ends; a thread's own `join` gives up after an interrupt.
+    with ThreadPoolExecutor(jobs) as executor:
+        try:
+            workers = [executor.submit(pool.work) for _ in range(jobs)]
+            wait(workers)
+        except KeyboardInterrupt:
+            pool.interrupt()
+            raise
+    for worker in workers:
+        worker.result()
     if pool.failed:
         names = ", ".join(sorted(pool.failed))
         raise FerflowError(f"the stages of {names} failed: what is wrong stands above, behind the name.")
@@ -128,11 +138,12 @@ class _Pool:
             name, process = started
             with process:  # waits for its end
                 for line in filter(str.strip, process.stdout or ()):
-                    print(f"{name:{self._width}} | {line.rstrip()}", flush=True)
-            failed = process.returncode != 0
+                    # With its end of line at once: another thread's would come between.
+                    sys.stdout.write(f"{name:{self._width}} | {line.rstrip()}\n")
+                    sys.stdout.flush()
             with self._lock:
                 self._running.remove(process)
-                if failed:
+                if process.returncode != 0:
                     self.failed.append(name)
                     self._waiting.clear()
 
@@ -141,8 +152,9 @@ class _Pool:
         with self._lock:
             self._waiting.clear()
             for process in self._running:
-                # The whole group: DVC itself waits for its stage, as in a terminal.
-                os.killpg(process.pid, signal.SIGINT)
+                # The whole group: DVC itself waits for its stage, as in a terminal. It may have ended by now.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGINT)
 
     def _start(self) -> tuple[str, subprocess.Popen[str]] | None:
         with self._lock:
@@ -152,6 +164,7 @@ class _Pool:
             process = subprocess.Popen(  # noqa: S603 - our own words, and names that were checked
                 command,
                 env=self._environment,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -183,9 +196,22 @@ def _changed_stages() -> Collection[str]:
     return changed.keys()
 
 
+def _mend_lock_file(file: Path) -> None:
+    """Remove DVC's file of who reads and writes what if an interrupt came while it was written.
+
+    DVC would refuse every command from then on. Those that it was of have ended.
+    """
+    try:
+        json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        file.unlink()
+
+
 def _default_jobs(budget: str) -> int:
     # Long trainings keep all cores busy, and a GPU is for one.
-    if budget != "quick" or any(Path("/dev").glob("nvidia[0-9]*")):
+    if budget != "quick" or any(any(Path("/dev").glob(name)) for name in _GPUS):
         return 1
     memory: int = psutil.virtual_memory().available // _BYTES_PER_MODEL
     # One more than cores: while it waits for DVC, the others keep the cores busy.

@@ -1,4 +1,4 @@
-"""Whether other models are trained on this machine right now: times are then not those of one model alone."""
+"""Whether other models are trained on this machine right now: a time is then not that of one model alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Final
 
 #: Set for stages that run side by side (see `ferflow.parallel`).
 MODELS_AT_A_TIME: Final = "FERFLOW_MODELS_AT_A_TIME"
+#: Behind the name of a device that others shared. Not how many: free memory decides that.
+BESIDE_OTHERS: Final = ", beside other models"
 
 
 def models_at_a_time() -> int:
@@ -15,6 +17,5 @@ def models_at_a_time() -> int:
 
 
 def shared(device: str) -> str:
-    """Return the name of a device with how many models share it, if any do: for what a time is of."""
-    count = models_at_a_time()
-    return device if count == 1 else f"{device}, {count} models at a time"
+    """Return the name of a device, and that other models share it if they do: for what a time is of."""
+    return device if models_at_a_time() == 1 else f"{device}{BESIDE_OTHERS}"

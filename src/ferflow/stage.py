@@ -102,10 +102,9 @@ def run(main: Callable[[], None]) -> None:
     warnings.filterwarnings("ignore", message=".*Any type hint is inferred", category=UserWarning)
     # Asked to end, a stage ends like one that is interrupted: nothing half-written stays behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
-    sys.unraisablehook = _interrupt_again
     try:
-        main()
+        with _interrupts_kept():
+            main()
     except FerflowError as error:
         print(f"error: {without_credentials(str(error))}", file=sys.stderr, flush=True)
         sys.exit(1)
@@ -114,12 +113,25 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
     """Interrupt once more where Python ignored it, as it ignores what is raised while an object is deleted.
 
     It happens: importlib forgets locks of modules in such a callback, and a large import forgets hundreds.
     """
-    if issubclass(ignored.exc_type, KeyboardInterrupt):
-        signal.setitimer(signal.ITIMER_REAL, _SECONDS_UNTIL_AGAIN)
-    else:
-        sys.__unraisablehook__(ignored)
+    others = sys.unraisablehook
+
+    def interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, _SECONDS_UNTIL_AGAIN)
+        else:
+            others(ignored)
+
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    sys.unraisablehook = interrupt_again
+    try:
+        yield
+    finally:
+        # While Python shuts down, the alarm would end what others have to do then, or the process itself.
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = others

@@ -12,6 +12,7 @@ from ferflow.evaluation.selection import FOLDS, fold_numbers, greedy_selection, 
 from .invented import labels_table, predictions_table
 
 LABELS = labels_table(300)
+TIMES = 6
 
 
 def tables(count: int) -> dict[str, pd.DataFrame]:
@@ -19,11 +20,14 @@ def tables(count: int) -> dict[str, pd.DataFrame]:
 
 
 def outcomes(**probabilities: np.ndarray) -> dict[str, Outcomes]:
-    """Outcomes of four samples whose truth is angry, disgust, fear, happy, from rows of probabilities."""
-    ids = np.array(list("abcd"), dtype=object)
-    return {
-        name: Outcomes(ids, np.arange(4), rows.argmax(axis=1), rows) for name, rows in probabilities.items()
-    }
+    """Outcomes of samples whose truth is angry, disgust, fear, happy and again, from four rows of probabilities.
+
+    Often enough for one right answer in four to be no luck.
+    """
+    ids = np.array([f"{number:02}" for number in range(4 * TIMES)], dtype=object)
+    actual = np.tile(np.arange(4), TIMES)
+    repeated = {name: np.tile(rows, (TIMES, 1)) for name, rows in probabilities.items()}
+    return {name: Outcomes(ids, actual, rows.argmax(axis=1), rows) for name, rows in repeated.items()}
 
 
 def believes(*classes: int, confidence: float = 1.0) -> np.ndarray:
@@ -89,6 +93,18 @@ def test_what_guesses_is_left_out_where_it_would_help_by_luck() -> None:
     assert selection_by_fold({"constant": constant, "knows": knows}, rounds=4) == [{"knows": 1}] * FOLDS
     # Alone, it is all there is.
     assert greedy_selection({"constant": constant}, rounds=4) == {"constant": 1}
+
+
+def test_a_model_that_is_good_at_rare_classes_is_kept_though_one_answer_for_all_is_right_as_often() -> None:
+    actual = np.array([0] * 60 + [1] * 20 + [2] * 20)
+    balanced = np.array([0] * 20 + [3] * 40 + [1] * 20 + [2] * 20)
+    lazy = np.array([0] * 95 + [2] * 5)
+    models = {
+        "balanced": one_hot(balanced.tolist(), actual.tolist()),
+        "lazy": one_hot(lazy.tolist(), actual.tolist()),
+    }
+    assert (balanced == actual).mean() <= (actual == 0).mean()
+    assert "balanced" in greedy_selection(models, rounds=1)
 
 
 def test_candidates_on_other_samples_are_refused() -> None:

@@ -14,6 +14,9 @@ HERE, THERE, OTHER = (
     for fingerprint, device, seconds in (("a", "cpu", 9.0), ("a", "gpu", 2.0), ("b", "cpu", 5.0))
 )
 AGAIN = {**HERE, "seconds": 9.5}
+BESIDE, BESIDE_AGAIN = (
+    {**HERE, "device": "cpu, beside other models", "seconds": each} for each in (17.0, 18.0)
+)
 UNKNOWN = {"fingerprint": "a", "device": None, "seconds": None}
 
 
@@ -29,6 +32,10 @@ UNKNOWN = {"fingerprint": "a", "device": None, "seconds": None}
         (OTHER, None, UNKNOWN),
         (None, OTHER, UNKNOWN),
         (UNKNOWN, HERE, HERE),
+        (BESIDE, BESIDE_AGAIN, BESIDE),
+        (BESIDE, HERE, HERE),
+        (HERE, BESIDE, HERE),
+        (THERE, BESIDE, BESIDE),
     ],
 )
 def test_what_was_measured_stays_until_there_is_something_new(
@@ -48,6 +55,11 @@ def test_what_cannot_be_read_is_unknown(tmp_path: Path) -> None:
 def test_several_trainings_took_as_long_as_all_of_them_on_one_device() -> None:
     other = {"fingerprint": "b", "device": "cpu", "seconds": 5.0}
     assert together([HERE, other], "both") == {"fingerprint": "both", "device": "cpu", "seconds": 14.0}
+    assert together([BESIDE, other], "both") == {
+        "fingerprint": "both",
+        "device": "cpu, beside other models",
+        "seconds": 22.0,
+    }
     nothing = {"fingerprint": "b", "device": None, "seconds": None}
     assert together([UNKNOWN, nothing], "both") == {"fingerprint": "both", "device": None, "seconds": None}
     for unknown in (THERE, UNKNOWN):

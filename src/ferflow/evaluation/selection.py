@@ -16,7 +16,7 @@ from ferflow.labels import EMOTIONS
 
 #: Parts of the validation split, each of which is predicted by what the others choose.
 FOLDS: Final = 5
-#: That often, a model no better than one answer for all would be taken for better.
+#: That often, at most, answers that are independent of the truth would be taken for better.
 _LUCK: Final = 0.025
 
 
@@ -26,8 +26,8 @@ def greedy_selection(outcomes: Mapping[str, Outcomes], rounds: int) -> dict[str,
     Caruana et al., "Ensemble selection from libraries of models" (ICML 2004), with replacement: in each round
     the model is added, again if need be, that makes the mean of all chosen so far best; of equals the one
     whose name sorts first. Of the ensembles after each round the first best one is returned. How often a
-    model was chosen is its weight. Models that are not shown to be better than one answer for all samples are
-    left out, unless all are: what they could add is luck, and each costs a network.
+    model was chosen is its weight. Models whose answers are not shown to have to do with the truth are left
+    out, unless all are: what they could add is luck, and each costs a network.
 
     Args:
         outcomes: Each candidate's outcomes on the validation split: what chooses must not be the test split.
@@ -95,8 +95,12 @@ def fold_numbers(actual: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
 
 def _is_able(outcomes: Outcomes) -> bool:
     hits, samples = int((outcomes.predicted == outcomes.actual).sum()), len(outcomes.actual)
-    most_frequent = np.bincount(outcomes.actual).max() / samples
-    return bool(binomtest(hits, samples, most_frequent, alternative="greater").pvalue < _LUCK)
+    # Not the share of the most frequent class: who is good at rare ones may be right less often than that.
+    actual, predicted = (
+        np.bincount(classes, minlength=len(EMOTIONS)) for classes in (outcomes.actual, outcomes.predicted)
+    )
+    chance = float(actual @ predicted) / samples**2
+    return bool(binomtest(hits, samples, chance, alternative="greater").pvalue < _LUCK)
 
 
 def _part(outcomes: Outcomes, kept: npt.NDArray[np.bool_]) -> Outcomes:
