@@ -20,7 +20,7 @@ def tables(count: int) -> dict[str, pd.DataFrame]:
 
 
 def outcomes(**probabilities: np.ndarray) -> dict[str, Outcomes]:
-    """Outcomes of samples whose truth is angry, disgust, fear, happy and again, from four rows of probabilities.
+    """Outcomes of samples whose truth is angry, disgust, fear, happy, and again, from four rows each.
 
     Often enough for one right answer in four to be no luck.
     """
