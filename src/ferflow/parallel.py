@@ -23,18 +23,18 @@ from typing import Final
 
 import psutil
 
-from ferflow.data.decode_processes import available_cores
+from ferflow.dvc_command import run_dvc
 from ferflow.errors import FerflowError
 from ferflow.files import read_or_none
 from ferflow.params import load_params
-from ferflow.shared_machine import MODELS_AT_A_TIME
+from ferflow.shared_machine import MODELS_AT_A_TIME, available_cores
 from ferflow.stage import run
 
 #: The stages of one model, in their order.
 _STAGES: Final = ("train", "predict", "evaluate")
 #: What a small network takes to be trained, TensorFlow included.
 _BYTES_PER_MODEL: Final = 2 << 30
-#: More would gain little: what each does between its stages, DVC does for one at a time.
+#: What is between stages DVC does for one at a time; more than these were not tried.
 _MOST: Final = 4
 #: How Linux names them below /dev: NVIDIA's, AMD's, and those of Windows around it.
 _GPUS: Final = ("nvidia[0-9]*", "kfd", "dxg")
@@ -138,14 +138,20 @@ class _Pool:
             name, process = started
             with process:  # waits for its end
                 for line in filter(str.strip, process.stdout or ()):
-                    # With its end of line at once: another thread's would come between.
-                    sys.stdout.write(f"{name:{self._width}} | {line.rstrip()}\n")
-                    sys.stdout.flush()
+                    self._print(name, line)
+            if process.returncode < 0:  # it could not say so itself
+                signal_ = signal.Signals(-process.returncode).name
+                self._print(name, f"ended by {signal_}: run it again, with JOBS=1 if memory is short")
             with self._lock:
                 self._running.remove(process)
                 if process.returncode != 0:
                     self.failed.append(name)
                     self._waiting.clear()
+
+    def _print(self, name: str, line: str) -> None:
+        # With its end of line at once: another thread's would come between.
+        sys.stdout.write(f"{name:{self._width}} | {line.rstrip()}\n")
+        sys.stdout.flush()
 
     def interrupt(self) -> None:
         """Start nothing more, and end what runs."""
@@ -188,11 +194,7 @@ def _command(model: str) -> list[str]:
 
 
 def _changed_stages() -> Collection[str]:
-    command = [sys.executable, "-m", "dvc", "status", "--json"]
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own words
-    if result.returncode != 0:
-        raise FerflowError("`dvc status` failed; its message is above.")
-    changed: dict[str, object] = json.loads(result.stdout)
+    changed: dict[str, object] = json.loads(run_dvc("status", "--json", capture=True))
     return changed.keys()
 
 

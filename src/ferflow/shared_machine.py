@@ -1,4 +1,4 @@
-"""Whether other models are trained on this machine right now: a time is then not that of one model alone."""
+"""What this process has of the machine: how many cores, and whether other models are trained on them too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from typing import Final
 MODELS_AT_A_TIME: Final = "FERFLOW_MODELS_AT_A_TIME"
 #: Behind the name of a device that others shared. Not how many: free memory decides that.
 BESIDE_OTHERS: Final = ", beside other models"
+
+
+def available_cores() -> int:
+    """Return how many cores of the CPU this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def models_at_a_time() -> int:

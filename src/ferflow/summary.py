@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ferflow.dvc_command import run_dvc
 from ferflow.errors import FerflowError
 from ferflow.files import read_json, read_table
 from ferflow.params import load_params
@@ -41,18 +40,12 @@ def main() -> None:
     # Of the same training there may be several models: one for each choice of views at evaluation.
     identity = ("fingerprint", "model_sha256")
     if version is None or any(version.tags.get(key) != winner.get(key) for key in identity):
-        _register_again()
+        run_dvc("repro", "--single-item", "--force", "register")
         version = registered_champion(store, winner["registered_model"])
     if version is None:
         raise FerflowError("the champion is not in the MLflow registry: run `make register`.")
     closing = _closing_words(winner, version.version, reports / "index.html", store)
     print(f"\n{as_text(leaderboard)}\n\n{closing}")
-
-
-def _register_again() -> None:
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--force", "register"]
-    if subprocess.run(command, check=False).returncode != 0:  # noqa: S603 - our own words
-        raise FerflowError("the register stage failed; its message is above.")
 
 
 def where_to_compare(store: Store) -> str:

@@ -22,6 +22,7 @@ from typing import BinaryIO, Final, TypeVar, cast
 import ferflow
 from ferflow.data.decode_batch import OUT_OF_MEMORY, DecodedBatch, Job, decode_batch
 from ferflow.errors import FerflowError
+from ferflow.shared_machine import available_cores
 
 #: Batches that are decoded here: for fewer, other processes would not be ready sooner.
 _BATCHES_ALONE: Final = 2
@@ -137,10 +138,3 @@ def _out_of_memory() -> FerflowError:
         "a process that decodes images ran out of memory or was killed: free some memory, or lower "
         "ingest.image_size in params.yaml, and run it again."
     )
-
-
-def available_cores() -> int:
-    """Return how many cores of the CPU this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 
+from ferflow.dvc_command import run_dvc
 from ferflow.errors import FerflowError
 
 _UNFINISHED = ("Queued", "Running")
@@ -21,7 +21,7 @@ def finished() -> dict[str, str]:
 
 def unfinished() -> dict[str, str]:
     """Return "Queued" or "Running" of the experiments that are, by name."""
-    status = _dvc("queue", "status", capture=True)
+    status = run_dvc("queue", "status", capture=True)
     rows = [line.split() for line in status.splitlines()]
     return {row[1]: row[-1] for row in rows if len(row) > 2 and row[-1] in _UNFINISHED}
 
@@ -29,7 +29,7 @@ def unfinished() -> dict[str, str]:
 def put(name: str, target: str, overrides: Sequence[str]) -> None:
     """Queue one experiment: the work tree as it is, with some params changed."""
     changes = [word for override in overrides for word in ("--set-param", override)]
-    _dvc("exp", "run", "--queue", "--name", name, *changes, target, capture=True)
+    run_dvc("exp", "run", "--queue", "--name", name, *changes, target, capture=True)
 
 
 def run_all(jobs: int) -> None:
@@ -39,13 +39,13 @@ def run_all(jobs: int) -> None:
     """
     try:
         # It tells of failures by words alone: the exit status is 0 whatever becomes of an experiment.
-        _dvc("exp", "run", "--run-all", "--jobs", str(jobs))
+        run_dvc("exp", "run", "--run-all", "--jobs", str(jobs))
     except KeyboardInterrupt:
         # Not `queue stop --kill`, which leaves the training of a killed experiment running.
-        _dvc("queue", "stop", capture=True)
+        run_dvc("queue", "stop", capture=True)
         running = [name for name, status in unfinished().items() if status == "Running"]
         if running:
-            _dvc("queue", "kill", *running, capture=True)
+            run_dvc("queue", "kill", *running, capture=True)
         print(
             "\nThe queue has stopped: `make trials` goes on with it, `dvc queue remove --queued` empties it."
         )
@@ -54,7 +54,7 @@ def run_all(jobs: int) -> None:
 
 def reproduce(target: str) -> None:
     """Bring a stage and all before it up to date in the work tree."""
-    _dvc("repro", target)
+    run_dvc("repro", target)
 
 
 def require_in_git(paths: Sequence[str]) -> None:
@@ -64,16 +64,6 @@ def require_in_git(paths: Sequence[str]) -> None:
         raise FerflowError(
             f"{unknown[0]} is not in git, and DVC runs trials on what git knows: `git add` it first."
         )
-
-
-def _dvc(*arguments: str, capture: bool = False) -> str:
-    command = [sys.executable, "-m", "dvc", *arguments]
-    result = subprocess.run(  # noqa: S603 - our own words, and values that were checked
-        command, stdout=subprocess.PIPE if capture else None, text=True, check=False
-    )
-    if result.returncode != 0:
-        raise FerflowError(f"`dvc {' '.join(arguments[:2])}` failed; its message is above.")
-    return result.stdout or ""
 
 
 def _git(*arguments: str) -> str:
