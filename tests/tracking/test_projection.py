@@ -150,7 +150,7 @@ def test_other_views_are_another_version_of_the_same_run(
         run = store.client.get_run(champion.run_id)
         assert run.data.metrics["val/accuracy"] == accuracy
         assert run.data.tags["evaluate.horizontal_flip"] == json.dumps(flip)
-        assert f"-S evaluate.horizontal_flip={json.dumps(flip)}" in run.data.tags["mlflow.note.content"]
+        assert f"evaluate.horizontal_flip={json.dumps(flip)}" in run.data.tags["mlflow.note.content"]
         assert champion.tags["evaluate.horizontal_flip"] == json.dumps(flip)
         assert ("the mean over 2 views" in champion.description) is flip
     assert _state(store) == (["first", "second"], ["second", "second"], "second")
@@ -178,7 +178,7 @@ def test_an_ensemble_has_a_run_without_epochs_and_what_a_model_costs_is_a_metric
     runs = {run.data.tags["model"]: run.data for run in store.client.search_runs([store.experiment_id])}
     assert runs["both"].params["members.first"] == "3.0"
     assert runs["both"].tags["dvc_stage"] == "ensemble@both"
-    assert "ensemble@both evaluate_ensemble@both" in runs["both"].tags["mlflow.note.content"]
+    assert "dvc repro evaluate_ensemble@both" in runs["both"].tags["mlflow.note.content"]
     assert "rebuilt" not in runs["both"].tags and runs["first"].tags["rebuilt"] == "true"
     assert not [name for name in runs["both"].metrics if name.startswith("epoch/")]
     costs = {name: value for name, value in runs["both"].metrics.items() if name.startswith("cost/")}

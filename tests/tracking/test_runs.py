@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from ferflow.tracking.data_used import DataUsed
+from ferflow.tracking.liveness import PROCESS, process_tag
 from ferflow.tracking.runs import (
     find_run,
     live_run,
@@ -78,10 +80,22 @@ def test_unfinished_training_says_so_and_is_replaced_by_the_next(
 def test_what_a_killed_process_left_running_is_replaced(
     store: Store, training: dict[str, Any], data: DataUsed, history: pd.DataFrame
 ) -> None:
-    orphan = store.client.create_run(store.experiment_id, tags={"fingerprint": training["fingerprint"]})
+    tags = {"fingerprint": training["fingerprint"], PROCESS: f"{platform.node()} {2**22 + 1} 0.00"}
+    orphan = store.client.create_run(store.experiment_id, tags=tags)
     assert orphan.info.status == "RUNNING"
     _train(store, training, data, history)
     assert [run.info.status for run in _all_runs(store)] == ["FINISHED"]
+
+
+def test_a_training_that_another_process_runs_is_left_to_it(
+    store: Store, training: dict[str, Any], data: DataUsed, history: pd.DataFrame
+) -> None:
+    tags = {"fingerprint": training["fingerprint"], PROCESS: process_tag()}
+    other = store.client.create_run(store.experiment_id, tags=tags)
+    _train(store, training, data, history)
+    assert [(run.info.run_id, run.info.status) for run in _all_runs(store)] == [
+        (other.info.run_id, "RUNNING")
+    ]
 
 
 def test_training_survives_a_store_that_dies(
@@ -141,10 +155,11 @@ def test_results_are_logged_once_and_again_when_they_change(
     report = tmp_path / "report"
     report.mkdir()
     (report / "metrics.json").write_text("{}")
+    files = {"report/metrics.json": report / "metrics.json"}
     run = rebuild_run(store, training, history, data)
     for value in (0.5, 0.5, 0.6):
         current = store.client.get_run(run.info.run_id)
-        log_results(store, current, {"val/macro_f1": value}, {"report": report}, {"note": "x"})
+        log_results(store, current, {"val/macro_f1": value}, files, {"note": "x"})
     points = store.client.get_metric_history(run.info.run_id, "val/macro_f1")
     assert [point.value for point in points] == [0.5, 0.6]
     paths = [item.path for item in store.client.list_artifacts(run.info.run_id, "report")]

@@ -6,15 +6,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
+from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
 from ferflow.errors import FerflowError
 from ferflow.evaluation.model_info import ModelInfo, read_model_info
 from ferflow.files import read_json, read_table
 from ferflow.tracking.data_used import DataUsed
+from ferflow.tracking.liveness import end_dead_runs
+from ferflow.tracking.provenance import how_to_reproduce, lock_sha256
 from ferflow.tracking.registry import Candidate, register_champion
 from ferflow.tracking.runs import (
     EPOCH_METRICS,
@@ -24,7 +27,11 @@ from ferflow.tracking.runs import (
     rebuild_run,
     stage_of,
 )
+from ferflow.tracking.saved_view import save_view
 from ferflow.tracking.store import Store, errors_in_one_line
+
+#: The answers about damaged images, of which the report has the summary.
+_FOR_STAGES: Final = ("damaged.parquet",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,14 @@ class TrainedModel:
         if self.info().members:
             return pd.DataFrame(columns=["epoch", *EPOCH_METRICS])
         return read_table(self.report / "history.csv")
+
+    def files(self) -> dict[str, Path]:
+        """Return what goes to MLflow, by its path there: the report, without what only stages read."""
+        return {
+            f"report/{file.relative_to(self.report).as_posix()}": file
+            for file in sorted(self.report.rglob("*"))
+            if file.is_file() and file.name not in _FOR_STAGES
+        }
 
     def metrics(self) -> dict[str, float]:
         """Return metrics.json and what the model costs with MLflow's names: `val/macro_f1` and so on."""
@@ -104,14 +119,14 @@ def project(
     """
     version: ModelVersion | None = None
     with errors_in_one_line(store.uri):
+        end_dead_runs(store)
+        save_view(store, data.name)
         for model in models:
             training, history = model.training(), model.history()
             run = find_run(store, training["fingerprint"])
             if run is None or not matches_history(store, run, history):
                 run = rebuild_run(store, training, history, data)
-            views = _views(model)
-            tags = {"mlflow.note.content": _note(model, training, views), **views}
-            log_results(store, run, model.metrics(), {"report": model.report}, tags)
+            log_results(store, run, model.metrics(), model.files(), _tags(model, training, run))
             if model.name == champion:
                 candidate = _candidate(model, training, image_shape, labels)
                 version = register_champion(store, registered_model, run, candidate)
@@ -162,17 +177,34 @@ def _views(model: TrainedModel) -> dict[str, str]:
     return {f"evaluate.{key}": json.dumps(value) for key, value in views.items()}
 
 
-def _note(model: TrainedModel, training: Mapping[str, Any], views: Mapping[str, str]) -> str:
-    """Return a run's description: what it is and how to make it again."""
-    evaluated = " ".join(f"-S {key}={value}" for key, value in views.items())
-    made = stage_of(training)
-    reported = "evaluate" if made == "train" else f"evaluate_{made}"
-    params = "the params above" if made == "train" else "the params of its members' runs"
-    return (
+def _tags(model: TrainedModel, training: Mapping[str, Any], run: Run) -> dict[str, str]:
+    """Return the tags of a run that are known once its model is evaluated, its description among them."""
+    views, made = _views(model), stage_of(training)
+    stage = f"{made}@{model.name}"
+    lock = lock_sha256(stage)
+    evaluation = f"{'evaluate' if made == 'train' else 'evaluate_ensemble'}@{model.name}"
+    description = (
         f"**{model.name}** (`{training['architecture']}`) on data set `{training['dataset']}`, "
-        f"`{training['budget']}` budget, {training['precision']} on "
-        f"{training['device']}.\n\nReproduce: check out the commit of the tag `git_commit`, then\n"
-        f"`dvc exp run -S dataset={training['dataset']} -S budget={training['budget']} {evaluated} "
-        f"{made}@{model.name} {reported}@{model.name}`\n"
-        f"with {params}, if they are not those of the commit."
+        f"`{training['budget']}` budget, {training['precision']} on {training['device']}.\n\n"
+        f"{_scores(model.metrics())}\n\n{how_to_reproduce(run.data.tags, evaluation, views)}"
     )
+    return {
+        "mlflow.note.content": description,
+        **views,
+        **({"dvc_lock_sha256": lock} if lock else {}),
+    }
+
+
+def _scores(metrics: Mapping[str, float]) -> str:
+    """Return the headline scores with their intervals, as a table in Markdown."""
+    rows = [
+        f"| {words} | {_with_interval(metrics, f'val/{name}')} | {_with_interval(metrics, f'test/{name}')} |"
+        for name, words in (("macro_f1", "macro-F1"), ("accuracy", "accuracy"))
+    ]
+    return "\n".join(["| | validation | test |", "|---|---|---|", *rows])
+
+
+def _with_interval(metrics: Mapping[str, float], name: str) -> str:
+    ends = [metrics.get(f"{name}_{end}") for end in ("low", "high")]
+    interval = f" ({ends[0]:.3f}–{ends[1]:.3f})" if None not in ends else ""
+    return f"{metrics[name]:.3f}{interval}"

@@ -1,29 +1,137 @@
-"""Where a run comes from: commit, stage, experiment."""
+"""Where a run comes from: commit, changes, stage, experiment, and how to make it again."""
 
 from __future__ import annotations
 
+import getpass
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_GIT_BRANCH,
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_GIT_REPO_URL,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from ferflow.errors import without_credentials
+from ferflow.files import sha256_of_json
+
+#: What decides results, and not the files that the pipeline itself writes.
+_SOURCES: Final = ("src", "stages", "dvc.yaml", "params.yaml")
+_LARGEST_PATCH: Final = 1_000_000  # characters
 
 
 def provenance_tags(stage: str) -> dict[str, str]:
     """Return the tags that say which commit, DVC stage and DVC experiment a run belongs to.
 
-    `git_dirty` is about what decides results: code, stages and params, not the files that the
-    pipeline itself writes. Outside of a git checkout the git tags are left out.
+    `git_dirty` is about what decides results: code, stages and params. Outside of a git checkout the git
+    tags are left out. Those of MLflow's own names are what its UI shows as user, source and version.
     """
-    tags = {"dvc_stage": stage}
-    commit = _git("rev-parse", "HEAD")
+    tags = {"dvc_stage": stage, MLFLOW_SOURCE_NAME: f"dvc repro {stage}", MLFLOW_SOURCE_TYPE: "LOCAL"}
+    if user := _user():
+        tags[MLFLOW_USER] = user
+    commit = _git("rev-parse", "HEAD").strip()
     if commit:
-        changed = _git("status", "--porcelain", "--", "src", "stages", "params.yaml", "dvc.yaml")
-        tags |= {"git_commit": commit, "git_dirty": str(bool(changed)).lower()}
+        changed = _git("status", "--porcelain", "--", *_SOURCES)
+        tags |= {
+            "git_commit": commit,
+            "git_dirty": str(bool(changed)).lower(),
+            MLFLOW_GIT_COMMIT: commit,
+            MLFLOW_GIT_BRANCH: _git("rev-parse", "--abbrev-ref", "HEAD").strip(),
+            MLFLOW_GIT_REPO_URL: without_credentials(_git("remote", "get-url", "origin").strip()),
+        }
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc_experiment"] = name
-    return tags
+    return {name: value for name, value in tags.items() if value}
 
 
-def _git(*arguments: str) -> str:
+def uncommitted_changes() -> str:
+    """Return what turns HEAD into the work tree, of all that decides results: a patch for `git apply`.
+
+    New files are in it. It is empty where nothing is changed, outside of a git checkout, where the
+    addresses in params.yaml hold credentials, and where it is too long to be kept with a run.
+    """
+    objects, index = _git("rev-parse", "--git-path", "objects"), _git("rev-parse", "--git-path", "index")
+    if not index:
+        return ""
+    # With an index and a store of objects of our own: the user's are not touched.
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "index"
+        if Path(index.strip()).is_file():
+            shutil.copy(index.strip(), own)
+        environment = {
+            "GIT_INDEX_FILE": str(own),
+            "GIT_OBJECT_DIRECTORY": folder,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(Path(objects.strip()).resolve()),
+        }
+        present = [name for name in _SOURCES if Path(name).exists()]
+        _git("add", "--all", "--", *present, environment=environment)
+        differences = ("diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "HEAD", "--")
+        addresses = _git(*differences, "params.yaml", environment=environment)
+        patch = _git(*differences, *_SOURCES, environment=environment)
+    if without_credentials(addresses) != addresses or len(patch) > _LARGEST_PATCH:
+        return ""
+    return patch
+
+
+def lock_sha256(stage: str, lock: Path = Path("dvc.lock")) -> str | None:
+    """Return the SHA-256 of what dvc.lock holds of a stage: its command, inputs, params and outputs.
+
+    Args:
+        stage: Its name, e.g. `train@cnn4`.
+        lock: The lock file.
+
+    Returns:
+        None if the stage is not in it.
+    """
+    try:
+        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+    except (OSError, YAMLError, TypeError, KeyError):
+        return None
+    return sha256_of_json(stages[stage]) if stage in stages else None
+
+
+def how_to_reproduce(tags: Mapping[str, str], evaluation: str, views: Mapping[str, str]) -> str:
+    """Return the commands that make a run again, as Markdown.
+
+    Args:
+        tags: Of the run.
+        evaluation: The DVC stage that evaluates it; DVC runs those before it as far as they are needed.
+        views: `evaluate.*` of params.yaml, as the run was evaluated.
+    """
+    if "git_commit" not in tags:
+        return "It was not made in a git checkout: there is no commit to go back to."
+    patched = [f"git apply changes.patch   # {PATCH} among the run's artifacts"]
+    commands = [
+        f"git checkout {tags['git_commit']}",
+        *(patched if tags.get("git_dirty") == "true" else []),
+        f"python -m ferflow.switch {' '.join(f'{key}={value}' for key, value in views.items())}",
+        f"dvc repro {evaluation}",
+    ]
+    return "\n".join(["Make it again:", "", "```", *commands, "```"])
+
+
+#: Under which name `uncommitted_changes` is kept with a run.
+PATCH: Final = "reproduce/changes.patch"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # in a container, a user may have no name
+        return ""
+
+
+def _git(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
     try:
         result = subprocess.run(  # noqa: S603 - fixed program, our own arguments
             ["git", *arguments],  # noqa: S607 - whichever git the user works with
@@ -31,8 +139,9 @@ def _git(*arguments: str) -> str:
             text=True,
             check=False,
             cwd=Path.cwd(),
+            env=os.environ | (environment or {}),
             timeout=30,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         return ""
-    return result.stdout.strip() if result.returncode == 0 else ""
+    return result.stdout if result.returncode == 0 else ""

@@ -17,7 +17,8 @@ from mlflow.exceptions import MlflowException
 from ferflow.errors import FerflowError, without_credentials
 from ferflow.files import sha256_of_file, sha256_of_json
 from ferflow.tracking.data_used import DataUsed, log_dataset
-from ferflow.tracking.provenance import provenance_tags
+from ferflow.tracking.liveness import PROCESS, end_dead_runs, process_tag
+from ferflow.tracking.provenance import PATCH, provenance_tags, uncommitted_changes
 from ferflow.tracking.store import Store, errors_in_one_line, quoted
 
 #: history.csv's columns and the metrics they are logged as; MLflow groups names at the slash.
@@ -33,7 +34,7 @@ _SYSTEM_METRICS_SECONDS: Final = 5
 
 def find_run(store: Store, fingerprint: str) -> Run | None:
     """Return the finished run of a training, or None."""
-    return next(iter(_runs(store, fingerprint, finished=True)), None)
+    return next(filter(_finished, _runs(store, fingerprint)), None)
 
 
 @contextlib.contextmanager
@@ -42,9 +43,10 @@ def live_run(
 ) -> Iterator[Callable[[Mapping[Any, Any]], None]]:
     """Yield a function that logs an epoch of a training as it happens.
 
-    If this training has a finished run already, nothing is logged: it is being repeated. What is
-    left of killed attempts is deleted. The run ends FINISHED, FAILED or KILLED. If the store stops
-    answering meanwhile, the training goes on with a warning; the register stage makes up for it.
+    If this training has a finished run already, or another process is just training it, nothing is
+    logged: it is being repeated. What is left of killed attempts is deleted, since a training that goes
+    on logs its earlier epochs again. The run ends FINISHED, FAILED or KILLED. If the store stops answering
+    meanwhile, the training goes on with a warning; the register stage makes up for it.
 
     Args:
         store: An open store, or None to log nothing.
@@ -69,14 +71,16 @@ def live_run(
 
 
 def _start_run(store: Store, training: Mapping[str, Any], data: DataUsed, hardware: str) -> Run | None:
-    """Return the new, active run of a training; None if it has a finished one or the store fails."""
+    """Return the new, active run of a training; None if it has one already or the store fails."""
     try:
         with errors_in_one_line(store.uri):
-            if find_run(store, training["fingerprint"]) is not None:
+            end_dead_runs(store)
+            if any(_finished(run) or _running(run) for run in _runs(store, training["fingerprint"])):
                 return None
             delete_runs(store, training["fingerprint"])
             run = _create_run(store, training, data)
-            store.client.set_tag(run.info.run_id, "hardware", hardware)
+            for name, value in (("hardware", hardware), (PROCESS, process_tag())):
+                store.client.set_tag(run.info.run_id, name, value)
             mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
             mlflow.start_run(run_id=run.info.run_id, log_system_metrics=True)
             return run
@@ -120,7 +124,7 @@ def matches_history(store: Store, run: Run, history: pd.DataFrame) -> bool:
 
 
 def log_results(
-    store: Store, run: Run, metrics: Mapping[str, float], folders: Mapping[str, Path], tags: Mapping[str, str]
+    store: Store, run: Run, metrics: Mapping[str, float], files: Mapping[str, Path], tags: Mapping[str, str]
 ) -> None:
     """Log what evaluation found, once: a repetition with the same content changes nothing.
 
@@ -128,26 +132,23 @@ def log_results(
         store: An open store.
         run: A finished run.
         metrics: Names with a slash, e.g. `"val/macro_f1"`.
-        folders: Artifact folder names and the local folders that go there.
+        files: By their paths among the run's artifacts, e.g. `"report/confusion.png"`; each keeps its name.
         tags: Further tags.
     """
     content = {
         "metrics": dict(metrics),
-        "files": {
-            f"{name}/{file.relative_to(folder).as_posix()}": sha256_of_file(file)
-            for name, folder in folders.items()
-            for file in sorted(folder.rglob("*"))
-            if file.is_file()
-        },
+        "files": {path: sha256_of_file(file) for path, file in sorted(files.items())},
+        "tags": dict(tags),
     }
     digest = sha256_of_json(content)
     run_id = run.info.run_id
+    folders = {path.rpartition("/")[0] for path in files}
     if run.data.tags.get("results_sha256") == digest and all(
-        store.client.list_artifacts(run_id, name) for name in folders
+        store.client.list_artifacts(run_id, folder or None) for folder in folders
     ):
         return
-    for name, folder in folders.items():
-        store.client.log_artifacts(run_id, str(folder), artifact_path=name)
+    for path, file in files.items():
+        store.client.log_artifact(run_id, str(file), path.rpartition("/")[0] or None)
     now = _now()
     store.client.log_batch(
         run_id,
@@ -159,16 +160,22 @@ def log_results(
 
 def delete_runs(store: Store, fingerprint: str) -> None:
     """Delete the runs of a training, whatever their state."""
-    for run in _runs(store, fingerprint, finished=False):
+    for run in _runs(store, fingerprint):
         store.client.delete_run(run.info.run_id)
 
 
-def _runs(store: Store, fingerprint: str, *, finished: bool) -> list[Run]:
+def _runs(store: Store, fingerprint: str) -> list[Run]:
     query = f"tags.fingerprint = {quoted(fingerprint)}"
-    if finished:
-        query += " and attributes.status = 'FINISHED'"
     found = store.client.search_runs([store.experiment_id], query, order_by=["attributes.start_time ASC"])
     return list(found)
+
+
+def _finished(run: Run) -> bool:
+    return bool(run.info.status == RunStatus.to_string(RunStatus.FINISHED))
+
+
+def _running(run: Run) -> bool:
+    return bool(run.info.status == RunStatus.to_string(RunStatus.RUNNING))
 
 
 def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Run:
@@ -179,7 +186,7 @@ def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Ru
         tags={
             "fingerprint": fingerprint,
             "model": name,
-            **{key: str(training[key]) for key in ("dataset", "budget", "device", "precision")},
+            **{key: str(training[key]) for key in ("dataset", "budget", "seed", "device", "precision")},
             "data_sha256": data.sha256,
             # How to find the runs of an ensemble's members.
             **{f"member.{each}": of for each, of in training.get("member_fingerprints", {}).items()},
@@ -190,6 +197,8 @@ def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Ru
     params |= _flatten(training["recipe"])
     store.client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
     log_dataset(store, run, data)
+    if patch := uncommitted_changes():
+        store.client.log_text(run.info.run_id, patch, PATCH)
     return run
 
 
