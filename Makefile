@@ -116,6 +116,11 @@ test-jax: ## The tests of models and training on another backend of Keras: JAX, 
 	@$(MAKE) --no-print-directory env LOCK=jax
 	KERAS_BACKEND=jax JAX_PLATFORMS=cpu pytest -n 2 --dist loadfile tests/models tests/training
 
+.PHONY: gate
+gate: env ## Hold the committed results against a base's: make gate [BASE=origin/main] [SUMMARY=file.md] [JSON=file.json] [FLAGS=...]
+	@python -m ferflow.gate $(if $(BASE),--base "$(BASE)") $(if $(SUMMARY),--summary "$(SUMMARY)") \
+	  $(if $(JSON),--json "$(JSON)") $(FLAGS)
+
 .PHONY: lint
 lint: env ## Format and lint check
 	ruff format --check .

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from ferflow.gate.lock import check_lock
+from ferflow.gate.trees import WorkTree
 from ferflow.params import Params, load_params
 
 ROOT = Path(__file__).parent.parent
@@ -207,12 +209,4 @@ def test_libraries_stay_in_their_rooms(library: str, rooms: set[str]) -> None:
 
 def test_the_committed_lock_is_of_the_committed_files() -> None:
     """A change without `make repro` leaves a stale lock, and results that are not of this code."""
-    stale = set()
-    for name, stage in _yaml("dvc.lock")["stages"].items():
-        for dependency in stage["deps"]:
-            file = ROOT / dependency["path"]
-            if dependency["path"].startswith(("src/", "stages/", "params.yaml")) and file.is_file():
-                digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-                if digest != dependency["md5"]:
-                    stale.add(f"{name}: {dependency['path']}")
-    assert stale == set(), "run `make repro` and commit dvc.lock and reports"
+    assert [finding.message for finding in check_lock(WorkTree(ROOT))] == []

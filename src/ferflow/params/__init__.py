@@ -20,6 +20,7 @@ from ferflow.params.base import Name, Strict
 from ferflow.params.data import DatasetParams, IngestParams, LayoutParams, Limit, SplitParams, ValidateParams
 from ferflow.params.evaluation import EnsembleParams, EvaluateParams, RobustnessParams
 from ferflow.params.explain import did_you_mean, explain, one_line
+from ferflow.params.gate import GateParams
 from ferflow.params.training import (
     AugmentParams,
     EarlyStoppingParams,
@@ -36,6 +37,7 @@ __all__ = [
     "EarlyStoppingParams",
     "EnsembleParams",
     "EvaluateParams",
+    "GateParams",
     "IngestParams",
     "LayoutParams",
     "Limit",
@@ -76,6 +78,7 @@ class Params(Strict):
     training: TrainingParams
     evaluate: EvaluateParams
     robustness: RobustnessParams
+    gate: GateParams
     models: Annotated[dict[Name, ModelParams], Field(min_length=1)]
     ensembles: dict[Name, EnsembleParams]
 
