@@ -13,10 +13,10 @@ from pathlib import Path
 from ferflow.errors import FerflowError, without_credentials
 from ferflow.files import write_json, write_text
 from ferflow.gate.judge import Options, judge
+from ferflow.gate.limits import read_limits
 from ferflow.gate.markdown import as_markdown
 from ferflow.gate.text import as_text
 from ferflow.gate.trees import Commit, WorkTree, default_base
-from ferflow.params import load_params
 from ferflow.stage import run
 
 _CANNOT_TELL = 2
@@ -36,7 +36,7 @@ def main() -> None:
 def _judge(arguments: argparse.Namespace) -> bool:
     root = Path.cwd()
     work = WorkTree(root)
-    limits = load_params(root / "params.yaml").gate
+    limits = read_limits(work)
     base_name = arguments.base or default_base(root)
     options = Options(
         boards=arguments.only or None,

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from ferflow.errors import FerflowError
 from ferflow.gate.boards import Board, Report, board_names, read_board
@@ -21,6 +19,7 @@ from ferflow.gate.splits import changes_between, odd_ones_out, truth_of
 from ferflow.gate.trees import Commit, WorkTree
 from ferflow.gate.verdict import BoardVerdict, Change, Comparison, Finding, Kind, Verdict
 from ferflow.gate.wording import described
+from ferflow.gate.yaml_files import read_yaml
 from ferflow.params.gate import FloorParams, GateParams
 
 _TEST: Final = "test"
@@ -259,14 +258,7 @@ def _removed(name: str, where: str, allowed: Collection[str], options: Options) 
 
 
 def _base_limits(base: Commit) -> Any:
-    if "params.yaml" not in base.paths:
-        return None
-    try:
-        content = YAML(typ="safe").load(base.read("params.yaml").decode())
-    except (YAMLError, UnicodeDecodeError):
-        raise FerflowError(
-            f"params.yaml of the base {base.hash[:7]} is not YAML: choose another base."
-        ) from None
+    content = read_yaml(base, "params.yaml") if "params.yaml" in base.paths else None
     return content.get("gate") if isinstance(content, dict) else None
 
 

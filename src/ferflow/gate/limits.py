@@ -1,10 +1,31 @@
-"""Did a change loosen the limits that it is judged by?"""
+"""The limits of a change, and whether it loosened them itself."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
+from ferflow.errors import FerflowError
+from ferflow.gate.trees import Tree
+from ferflow.gate.yaml_files import read_yaml
+from ferflow.params.explain import explain
 from ferflow.params.gate import GateParams
+
+
+def read_limits(tree: Tree) -> GateParams:
+    """Return the section `gate` of params.yaml; the rest of the file is judged by the pipeline.
+
+    Raises:
+        FerflowError: The file or the section is missing or not valid.
+    """
+    content = read_yaml(tree, "params.yaml")
+    if not isinstance(content, dict) or "gate" not in content:
+        raise FerflowError("params.yaml has no section `gate`, which holds the limits: see docs/gate.md.")
+    try:
+        return GateParams.model_validate(content["gate"])
+    except ValidationError as error:
+        raise FerflowError(explain(error, "gate.")) from None
 
 
 def changed_limits(base: Any, now: GateParams) -> tuple[list[str], list[str]]:

@@ -7,12 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from ferflow.errors import FerflowError
 from ferflow.gate.trees import WorkTree
 from ferflow.gate.verdict import Finding
+from ferflow.gate.yaml_files import read_yaml
 
 #: What git holds of a stage's dependencies; data and models are in DVC's cache.
 _CODE: Final = ("src/", "stages/", "params.yaml")
@@ -30,8 +27,8 @@ def check_lock(tree: WorkTree) -> list[Finding]:
     """
     if "dvc.lock" not in tree.paths:
         return [Finding("lock", "dvc.lock", f"dvc.lock is missing: {_REMEDY}.")]
-    params = _yaml(tree, "params.yaml")
-    stages = _live_stages(_yaml(tree, "dvc.lock"), params)
+    params = read_yaml(tree, "params.yaml")
+    stages = _live_stages(read_yaml(tree, "dvc.lock"), params)
     digests = _Digests(tree)
     outs = [(name, out) for name, stage in stages.items() for out in stage.get("outs", ())]
     gone = {
@@ -140,11 +137,3 @@ def _finding(problem: str, found: list[tuple[str, str]], remedy: str) -> list[Fi
     if len(by_path) > _SHOWN:
         shown.append(f"{len(by_path) - _SHOWN} more")
     return [Finding("lock", "dvc.lock", f"{problem} {', '.join(shown)}: {remedy}")]
-
-
-def _yaml(tree: WorkTree, path: str) -> Any:
-    try:
-        # In C where that is there, and still YAML 1.2: dvc.lock has thousands of lines.
-        return YAML(typ="safe").load(tree.read(path).decode())
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise FerflowError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it.") from None

@@ -115,7 +115,7 @@ class Project:
             for parent in parents:
                 node = node[parent]
             node[last] = value
-        yaml.sort_base_mapping_type_on_output = False
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
         with (self.root / "params.yaml").open("w", encoding="utf-8") as stream:
             yaml.dump(content, stream)
 

@@ -111,7 +111,7 @@ def _edited_metrics_and_lock(project: Project) -> None:
 def _edited_leaderboard(project: Project) -> None:
     file = project.reports / "leaderboard.csv"
     table = pd.read_csv(file)
-    table.loc[1, "test_accuracy"] += 0.02
+    table["test_accuracy"] += 0.02 * (table["model"] == MODEL)
     table.to_csv(file, index=False)
     project.lock()
 

@@ -1,0 +1,147 @@
+"""The parts of the gate that have rules of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ferflow.evaluation.metrics import scores as metrics_of
+from ferflow.evaluation.outcomes import Outcomes, join
+from ferflow.gate.comparison import compare_models
+from ferflow.gate.differences import Pair, adjusted, measure
+from ferflow.gate.features import METRICS, NAMES, features, scores
+from ferflow.gate.limits import changed_limits
+from ferflow.gate.lock import check_lock
+from ferflow.gate.trees import WorkTree
+from ferflow.params.gate import GateParams
+
+from .conftest import Gate
+from .projects import Project, answers, truth
+
+LIMITS = GateParams.model_validate(
+    {
+        "significance": 0.01,
+        "max_drop": {**dict.fromkeys(METRICS, 0.01), "class_f1": 0.05, "best": 0.0},
+        "floors": {},
+        "allow_removed": [],
+        "min_common_samples": 100,
+    }
+)
+
+
+def _outcomes(skill: float, seed: int, samples: int = 400) -> Outcomes:
+    table = answers(truth(samples), skill, seed)
+    return join(table, table[["sample_id", "split", "label"]])["test"]
+
+
+def test_scores_are_those_of_metrics_json() -> None:
+    outcomes = _outcomes(1.5, 1)
+    expected = metrics_of(outcomes)
+    found = dict(zip(NAMES, scores(features(outcomes).sum(axis=0)[None])[0], strict=True))
+    for name in METRICS:
+        assert found[name] == pytest.approx(expected[name], abs=1e-12)
+
+
+def test_a_class_that_is_not_there_is_no_regression() -> None:
+    base = _outcomes(1.9, 1)
+    kept = base.actual != 1
+
+    def without(of: Outcomes) -> Outcomes:
+        return Outcomes(of.sample_id[kept], of.actual[kept], of.predicted[kept], of.probabilities[kept])
+
+    pair = Pair(without(base), without(_outcomes(1.9, 2)))
+    change = next(
+        change
+        for change in compare_models({"a": pair}, None, LIMITS).models[0].changes
+        if "disgust" in change.metric
+    )
+    assert (change.base, change.now, change.regressed) == (0, 0, False)
+
+
+def test_more_comparisons_need_stronger_evidence() -> None:
+    pairs = [Pair(_outcomes(1.9, 1), _outcomes(1.8, seed)) for seed in range(2, 6)]
+    judged = np.ones(len(NAMES), dtype=bool)
+    alone = adjusted(measure(pairs[:1], paired=True), [judged])[0]
+    together = adjusted(measure(pairs, paired=True), [judged] * 4)[0]
+    assert (together >= alone).all()
+    assert (together > alone).any()
+
+
+def test_p_values_of_equal_models_are_uniform() -> None:
+    p_values = []
+    judged = np.array([name == "accuracy" for name in NAMES])
+    for seed in range(40):
+        labels = truth(200, seed)
+        tables = [answers(labels, 1.9, 2 * seed + number) for number in (0, 1)]
+        pair = Pair(*(join(table, table[["sample_id", "split", "label"]])["test"] for table in tables))
+        p_values.append(adjusted(measure([pair], paired=True), [judged])[0][NAMES.index("accuracy")])
+    assert 0.35 < np.mean(p_values) < 0.7  # of a discrete test somewhat above a half
+    assert np.mean(np.array(p_values) < 0.1) < 0.25
+
+
+def test_which_class_a_model_near_chance_answers_is_not_judged() -> None:
+    outcomes = _outcomes(0.0, 1)
+
+    def always(emotion: int) -> Outcomes:
+        probabilities = np.full((len(outcomes.actual), 7), 0.1)
+        probabilities[:, emotion] = 0.4
+        return Outcomes(outcomes.sample_id, outcomes.actual, probabilities.argmax(axis=1), probabilities)
+
+    compared = compare_models({"a": Pair(always(0), always(3))}, None, LIMITS).models[0]
+    assert {change.metric for change in compared.changes} == {
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "log_loss",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "loosened", "other"),
+    [
+        ({"significance": 0.02}, 0, 1),
+        ({"significance": 0.001}, 1, 0),
+        ({"floors": {"a/full": {"accuracy": 0.5}}}, 0, 1),
+        ({"allow_removed": ["cnn4"]}, 1, 0),
+        ({"max_drop": {**LIMITS.max_drop.model_dump(), "best": 0.1}}, 1, 0),
+        ({"max_drop": {**LIMITS.max_drop.model_dump(), "accuracy": 0.0}}, 0, 1),
+    ],
+)
+def test_what_is_looser(change: dict[str, Any], loosened: int, other: int) -> None:
+    found = changed_limits(LIMITS.model_dump(), GateParams.model_validate(LIMITS.model_dump() | change))
+    assert tuple(map(len, found)) == (loosened, other)
+
+
+def test_folders_are_hashed_as_dvc_does(project: Project) -> None:
+    project.write("src/package/b.py", "B = 2\n")
+    project.write("src/package/a/c.py", "C = 3\n")
+    project.write(".gitignore", "__pycache__/\n")
+    project.write("src/package/__pycache__/b.pyc", "junk")
+    entries = [
+        {"md5": hashlib.md5(content, usedforsecurity=False).hexdigest(), "relpath": path}
+        for path, content in (("a/c.py", b"C = 3\n"), ("b.py", b"B = 2\n"))
+    ]
+    digest = hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+    for md5, findings in ((f"{digest}.dir", 0), ("0" * 32 + ".dir", 1)):
+        lock = {"stages": {"all": {"deps": [{"path": "src/package", "md5": md5}]}}}
+        project.write("dvc.lock", json.dumps(lock))
+        assert len(check_lock(WorkTree(project.root))) == findings
+
+
+def test_stages_of_removed_models_are_not_looked_at(project: Project) -> None:
+    stage = {"deps": [{"path": "src/gone.py", "md5": "0"}]}
+    project.write("dvc.lock", json.dumps({"stages": {"train@gone": stage}}))
+    assert check_lock(WorkTree(project.root)) == []
+    project.write("dvc.lock", json.dumps({"stages": {"train@cnn4": stage}}))
+    assert len(check_lock(WorkTree(project.root))) == 1
+
+
+def test_a_typo_in_the_limits_is_explained(project: Project, gate: Gate) -> None:
+    project.limits({"max_drop.acuracy": 0.1})
+    outcome = gate()
+    assert outcome.status == 2
+    assert "gate.max_drop.acuracy: unknown key; did you mean 'accuracy'?" in outcome.err
