@@ -1,0 +1,97 @@
+"""What a branch does to metrics, params and the leaderboard, as Markdown for whoever reviews it."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+from tabulate import tabulate
+
+from ferflow.dvc_command import run_dvc
+from ferflow.errors import FerflowError
+from ferflow.files import write_text
+from ferflow.stage import run
+
+_SHOWN: Final = {"val_macro_f1": "val F1", "test_macro_f1": "test F1", "test_accuracy": "test accuracy"}
+_COLUMNS: Final = ("rank", *_SHOWN)
+
+Scores = dict[str, float]
+
+
+def main() -> None:
+    """Print, and write on request, what differs between a commit and the work tree."""
+    parser = argparse.ArgumentParser(prog="python -m ferflow.changes", description=__doc__)
+    parser.add_argument("--base", required=True, help="the commit to compare with, e.g. origin/main")
+    parser.add_argument("--summary", type=Path, help="Markdown file to write, e.g. a CI job's summary")
+    arguments = parser.parse_args()
+
+    if _git("rev-parse", "--verify", "--quiet", f"{arguments.base}^{{commit}}") is None:
+        raise FerflowError(
+            f"git knows no commit '{arguments.base}': fetch it, with its history (`git fetch --unshallow`)."
+        )
+    parts = [f"## What changed since {arguments.base}"]
+    for path in sorted(Path("reports").glob("*/*/leaderboard.csv")):
+        parts += [
+            f"### Leaderboard of {path.parent.relative_to('reports')}",
+            _leaderboard(arguments.base, path),
+        ]
+    for what in ("metrics", "params"):
+        table = run_dvc(what, "diff", "--md", arguments.base, capture=True).strip()
+        # Where nothing differs DVC prints the two lines of a head.
+        parts += [f"### {what.capitalize()}", table if len(table.splitlines()) > 2 else "No change."]
+    text = "\n\n".join(parts) + "\n"
+    if arguments.summary:
+        write_text(arguments.summary, text)
+    print(text, end="")
+
+
+def _leaderboard(base: str, path: Path) -> str:
+    before = _git("show", f"{base}:{path.as_posix()}")
+    return leaderboard_changes(None if before is None else pd.read_csv(io.BytesIO(before)), pd.read_csv(path))
+
+
+def leaderboard_changes(before: pd.DataFrame | None, after: pd.DataFrame) -> str:
+    """Return a Markdown table of what moved on a leaderboard; "No change." if nothing did.
+
+    Args:
+        before: `rank`, `model`, `val_macro_f1`, `test_macro_f1`, `test_accuracy`; None if there was none.
+        after: The same now.
+    """
+    then, now = (_by_model(table) for table in (before, after))
+    rows = [row for name in now | then if (row := _row(name, then.get(name), now.get(name)))]
+    headers = ["model", "rank", *_SHOWN.values()]
+    return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) if rows else "No change."
+
+
+def _by_model(board: pd.DataFrame | None) -> dict[str, Scores]:
+    if board is None:
+        return {}
+    return {str(row["model"]): {name: row[name] for name in _COLUMNS} for row in board.to_dict("records")}
+
+
+def _row(name: str, then: Scores | None, now: Scores | None) -> list[str]:
+    """Return a row of the table; nothing if the model is as it was."""
+    if then == now:
+        return []
+    known = [each for each in (then, now) if each is not None]
+    values = [" → ".join(_number(each[column], column) for each in known) for column in _COLUMNS]
+    return [name + (" (new)" if then is None else " (removed)" if now is None else ""), *values]
+
+
+def _number(value: float, column: str) -> str:
+    return f"{value:.0f}" if column == "rank" else f"{value:.3f}"
+
+
+def _git(*arguments: str) -> bytes | None:
+    """Return what git prints; None if it fails."""
+    command = ["git", *arguments]
+    result = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - no shell
+    return result.stdout if result.returncode == 0 else None
+
+
+if __name__ == "__main__":
+    run(main)
