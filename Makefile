@@ -66,13 +66,13 @@ repro: env ## Run the whole pipeline (what changed of it) and show the champion:
 	$(repro)
 
 .PHONY: dataset
-# Through the environment: a path or a layout may hold quotes.
-dataset: export DATASET_NAME := $(NAME)
-dataset: export DATASET_SOURCE := $(SOURCE)
-dataset: export DATASET_LAYOUT := $(LAYOUT)
-dataset: export DATASET_LICENCE := $(LICENCE)
+# Through the environment and as they stand: a path or a layout may hold quotes and dollars.
+dataset: export DATASET_NAME := $(value NAME)
+dataset: export DATASET_SOURCE := $(value SOURCE)
+dataset: export DATASET_LAYOUT := $(value LAYOUT)
+dataset: export DATASET_LICENCE := $(value LICENCE)
 dataset: env ## Your own images: make dataset NAME=mine SOURCE=<folder, archive, csv, address> [LAYOUT='{...}'] [BUDGET=full]
-	@: $(or $(NAME),$(error say which data set: make dataset NAME=mine SOURCE=path))
+	@: $(if $(value NAME),,$(error say which data set: make dataset NAME=mine SOURCE=path))
 	python -m ferflow.choose "$$DATASET_NAME" $${DATASET_SOURCE:+--source "$$DATASET_SOURCE"} \
 	  $${DATASET_LAYOUT:+--layout "$$DATASET_LAYOUT"} $${DATASET_LICENCE:+--licence "$$DATASET_LICENCE"} \
 	  $(if $(SHA256),--sha256 $(SHA256)) $(if $(BUDGET),--budget $(BUDGET))
@@ -92,6 +92,20 @@ trials: env ## Hyper-parameter trials: make trials [MODEL=cnn2_small] [SET="batc
 .PHONY: register
 register: env ## Project DVC's files into MLflow again, e.g. after deleting mlflow.db
 	dvc repro --single-item --force register
+
+.PHONY: push
+push: env ## Push DVC's cache to the default remote, if there is one
+	@if [ -n "$$(dvc config core.remote)" ]; then dvc push; \
+	else echo "no default DVC remote is configured: nothing is pushed (dvc remote add --default NAME URL)"; fi
+
+.PHONY: results
+# Pictures of people are in .gitignore, and so in no patch.
+results: PATCH ?= results.patch
+results: ## What the pipeline changed of files in git, as one patch (no file if nothing): make results [PATCH=results.patch]
+	@git add --all params.yaml dvc.lock reports
+	@git diff --cached --binary --output="$(PATCH)" -- params.yaml dvc.lock reports
+	@git diff --cached --stat -- params.yaml dvc.lock reports
+	@[ -s "$(PATCH)" ] || rm "$(PATCH)"
 
 .PHONY: ui
 ui: env ## Open the MLflow UI on http://127.0.0.1:5000
@@ -117,12 +131,34 @@ test-jax: ## The tests of models and training on another backend of Keras: JAX, 
 	KERAS_BACKEND=jax JAX_PLATFORMS=cpu pytest -n 2 --dist loadfile tests/models tests/training
 
 .PHONY: gate
+# Through the environment: the shell takes no part of a name for a command.
+gate: export BASE := $(value BASE)
 gate: env ## Hold the committed results against a base's: make gate [BASE=origin/main] [SUMMARY=file.md] [JSON=file.json] [FLAGS=...]
-	@python -m ferflow.gate $(if $(BASE),--base "$(BASE)") $(if $(SUMMARY),--summary "$(SUMMARY)") \
+	@python -m ferflow.gate $${BASE:+--base "$$BASE"} $(if $(SUMMARY),--summary "$(SUMMARY)") \
 	  $(if $(JSON),--json "$(JSON)") $(FLAGS)
 
+.PHONY: workflows
+workflows: env ## Check the workflow files: their schema, and what is unsafe in them
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	zizmor --quiet --offline --no-progress .github/workflows
+
+.PHONY: scratch
+scratch: env ## Delete what the pipeline has made, committed reports included: `make repro` then makes all anew
+	python -m ferflow.reproduced.scratch
+
+.PHONY: reproduced
+reproduced: export BASE := $(or $(value BASE),HEAD)
+reproduced: env ## After `make scratch repro`: are the results those of a commit? [BASE=HEAD] [MACHINE=auto|same|other] [SUMMARY=file.md]
+	@python -m ferflow.reproduced --base "$$BASE" --machine $(or $(MACHINE),auto) \
+	  $(if $(SUMMARY),--summary "$(SUMMARY)")
+
+.PHONY: changes
+changes: export BASE := $(or $(value BASE),HEAD)
+changes: env ## What differs from a commit in metrics, params and leaderboard, as Markdown: make changes BASE=origin/main [SUMMARY=file.md]
+	@python -m ferflow.changes --base "$$BASE" $(if $(SUMMARY),--summary "$(SUMMARY)")
+
 .PHONY: lint
-lint: env ## Format and lint check
+lint: env workflows ## Format and lint check
 	ruff format --check .
 	ruff check .
 
