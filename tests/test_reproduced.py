@@ -197,8 +197,9 @@ def test_other_digits_on_another_machine_are_reproduced_by_their_statistics(
 
 def test_other_digits_on_the_same_kind_of_machine_are_not_reproduced(project: Project) -> None:
     project.run(seed=1)
-    problems = "\n".join(project.findings().problems)
-    assert f"{REPORTS}/models/big/predictions.parquet is not equal to the committed one" in problems
+    problems = project.findings().problems
+    assert "not the committed bytes (train@big): models/sample/quick/big/model.keras" in problems
+    assert any(problem.startswith("not the committed bytes (evaluate@small): ") for problem in problems)
     assert project.findings("other").problems == []
 
 
@@ -232,6 +233,11 @@ def test_a_lock_of_other_code_is_stale(project: Project) -> None:
     )
 
 
+def test_what_follows_from_stale_code_is_not_listed(project: Project) -> None:
+    project.run(code="2")
+    assert [problem.split(":")[0] for problem in project.findings().problems] == ["stale dvc.lock"]
+
+
 def test_a_lock_of_other_params_is_stale(project: Project) -> None:
     project.run(seed=1, processor="B", rate=0.2)
     problems = project.findings().problems
@@ -240,9 +246,7 @@ def test_a_lock_of_other_params_is_stale(project: Project) -> None:
 
 def test_data_have_to_be_equal_bytes_on_any_machine(project: Project) -> None:
     project.run(seed=1, processor="B", splits="two")
-    assert (
-        "data/sample/splits.parquet is not equal to the committed one (split)" in project.findings().problems
-    )
+    assert "not the committed bytes (split): data/sample/splits.parquet" in project.findings().problems
 
 
 def test_an_edited_metrics_file_is_found(project: Project) -> None:
@@ -343,7 +347,7 @@ def test_the_command_writes_its_summary_and_fails_with_one_line(project: Project
     result = _command(project, "ferflow.reproduced", "--base", "HEAD", "--summary", str(summary))
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith(
-        "error: not reproduced: models/sample/quick/big/model.keras"
+        "error: not the committed bytes (train@big): models/sample/quick/big/model.keras (and 3 more)"
     )
     assert "`--machine other`" in result.stderr
     assert summary.read_text(encoding="utf-8").startswith("## The results of HEAD are not reproduced")

@@ -33,19 +33,17 @@ def main() -> None:
         write_text(arguments.summary, as_markdown(findings, arguments.base))
     print(as_text(findings, arguments.base))
     if findings.problems:
-        raise FerflowError(
-            _closing_line(findings.problems, asked_by_name=arguments.machine == "auto" and findings.exact)
-        )
+        raise FerflowError(_closing_line(findings.problems, exact=findings.exact))
 
 
-def _closing_line(problems: list[str], *, asked_by_name: bool) -> str:
+def _closing_line(problems: list[str], *, exact: bool) -> str:
     more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
-    hint = (
-        ", or, if this machine is of another kind than its name says, `--machine other`"
-        if asked_by_name
-        else ""
-    )
-    return f"not reproduced: {problems[0]}{more}; run `make repro` and commit dvc.lock and reports{hint}."
+    if exact and all(problem.startswith("not the committed bytes") for problem in problems):
+        # Two kinds of processors may have one name.
+        return (
+            f"{problems[0]}{more}; if this is another kind of machine than it says, pass `--machine other`."
+        )
+    return f"not reproduced: {problems[0]}{more}; run `make repro` and commit dvc.lock and reports."
 
 
 if __name__ == "__main__":

@@ -70,10 +70,13 @@ def compare(committed: Files, now: Files, root: Path, machine: Machine = "auto")
     findings.problems += [
         f"dvc.lock has no stage {name}: commit it with its results" for name in sorted(lacking)
     ]
-    findings.problems += _stale_sources(before, after)
+    stale = _stale_sources(before, after)
+    findings.problems += [
+        f"stale dvc.lock: it is of another state of {what} ({_some(names)})" for what, names in stale.items()
+    ]
     findings.problems += _altered("the committed", committed, before, committed)
     findings.problems += _altered("this run's", now, after, committed)
-    _compare_outputs(findings, before, after)
+    _compare_outputs(findings, before, after, {name for names in stale.values() for name in names})
     for folder in _report_folders(before):
         _compare_model(findings, folder, committed, now)
     return findings
@@ -116,16 +119,14 @@ def _json(files: Files, path: str) -> dict[str, Any]:
     return content
 
 
-def _stale_sources(before: Stages, after: Stages) -> list[str]:
-    """Say of what code, params and commands the committed results are not, and for which stages."""
+def _stale_sources(before: Stages, after: Stages) -> dict[str, list[str]]:
+    """Return of what code, params and commands the committed results are not, and for which stages."""
     then, now = sources(before), sources(after)
     stages: dict[str, list[str]] = defaultdict(list)
     for name, what in sorted(then.keys() | now.keys()):
         if name in before and name in after and then.get((name, what)) != now.get((name, what)):
             stages[what].append(name)
-    return [
-        f"stale dvc.lock: it is of another state of {what} ({_some(names)})" for what, names in stages.items()
-    ]
+    return stages
 
 
 def _altered(whose: str, files: Files, stages: Stages, tracked: Iterable[str]) -> list[str]:
@@ -140,23 +141,22 @@ def _altered(whose: str, files: Files, stages: Stages, tracked: Iterable[str]) -
     return found
 
 
-def _compare_outputs(findings: Findings, before: Stages, after: Stages) -> None:
+def _compare_outputs(findings: Findings, before: Stages, after: Stages, stale: set[str]) -> None:
     common = before.keys() & after.keys()
     different = {name for name in common if outputs(before[name]) != outputs(after[name])}
     # Times are measured anew where the device is another one, and where other jobs shared it.
     free = {"measure"}
     if not findings.exact:
         free |= {name for name in common if name.startswith(("train@", "predict@"))}
-    excused = downstream(after, free & different)
-    for name in before:
-        if name not in after:
-            continue
-        for path, expected in outputs(before[name]).items():
-            findings.outputs += 1
-            if outputs(after[name]).get(path) == expected:
-                findings.equal += 1
-            elif name not in excused:
-                findings.problems.append(f"{path} is not equal to the committed one ({name})")
+    # What follows from stale code or params is no news.
+    excused = downstream(after, (free & different) | stale)
+    for name in (name for name in before if name in common):
+        made = outputs(after[name])
+        unequal = [path for path, expected in outputs(before[name]).items() if made.get(path) != expected]
+        findings.outputs += len(outputs(before[name]))
+        findings.equal += len(outputs(before[name])) - len(unequal)
+        if unequal and name not in excused:
+            findings.problems.append(f"not the committed bytes ({name}): {_some(unequal)}")
 
 
 def _compare_model(findings: Findings, folder: str, committed: Files, now: Files) -> None:
