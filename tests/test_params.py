@@ -41,6 +41,7 @@ split: {duplicates: clean, val_fraction: 0.1, test_fraction: 0.2}
 training: {precision: auto}
 evaluate: {horizontal_flip: true, shift: 2}
 robustness: {quick: {samples: 56, severities: [2, 4]}, full: {samples: 700, severities: [1, 2, 3, 4, 5]}}
+promotion: {rules: [{minimum_improvement: 0.0}], challenger: true}
 models:
   tiny:
     architecture: cnn4

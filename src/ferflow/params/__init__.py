@@ -21,6 +21,7 @@ from ferflow.params.data import DatasetParams, IngestParams, LayoutParams, Limit
 from ferflow.params.evaluation import EnsembleParams, EvaluateParams, RobustnessParams
 from ferflow.params.explain import did_you_mean, explain, one_line
 from ferflow.params.gate import GateParams
+from ferflow.params.promotion import PromotionParams
 from ferflow.params.training import (
     AugmentParams,
     EarlyStoppingParams,
@@ -45,6 +46,7 @@ __all__ = [
     "Params",
     "PhaseParams",
     "PlateauParams",
+    "PromotionParams",
     "Recipe",
     "RobustnessParams",
     "SplitParams",
@@ -79,6 +81,7 @@ class Params(Strict):
     evaluate: EvaluateParams
     robustness: RobustnessParams
     gate: GateParams
+    promotion: PromotionParams
     models: Annotated[dict[Name, ModelParams], Field(min_length=1)]
     ensembles: dict[Name, EnsembleParams]
 
