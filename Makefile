@@ -107,6 +107,15 @@ results: ## What the pipeline changed of files in git, as one patch (no file if 
 	@git diff --cached --stat -- params.yaml dvc.lock reports
 	@[ -s "$(PATCH)" ] || rm "$(PATCH)"
 
+.PHONY: rollback
+rollback: env ## Make the champion before this one champion again
+	@python -m ferflow.rollback
+
+.PHONY: promote
+promote: env ## Make a version of the registered model champion by hand: make promote VERSION=3
+	@: $(or $(VERSION),$(error say which version: make promote VERSION=3))
+	@python -m ferflow.promote "$(VERSION)"
+
 .PHONY: ui
 ui: env ## Open the MLflow UI on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in \

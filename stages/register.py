@@ -1,4 +1,4 @@
-"""Stage register: make MLflow agree with the files, and the best model the champion."""
+"""Stage register: make MLflow agree with the files, and the best model the champion if the rules say so."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--splits", type=Path, required=True, help="table of splits")
     parser.add_argument("--models", type=Path, required=True, help="folder of the trained models")
     parser.add_argument("--reports", type=Path, required=True, help="folder of the reports")
-    parser.add_argument("--out", type=Path, required=True, help="file to write: who is champion and why")
+    parser.add_argument("--out", type=Path, required=True, help="file to write: who is best here, and why")
     arguments = parser.parse_args()
 
     params = load_params()
@@ -38,8 +38,10 @@ def main() -> None:
         raise FerflowError("the leaderboard is not about the models of params.yaml: run `dvc repro`.")
     best = leaderboard.iloc[0]
 
+    from ferflow.tracking.candidate import ValidationSplit, candidate_of
     from ferflow.tracking.data_used import DataUsed
-    from ferflow.tracking.projection import TrainedModel, project
+    from ferflow.tracking.projection import TrainedModel, project, view_tags
+    from ferflow.tracking.registry import register
     from ferflow.tracking.store import connect, is_experiment_copy
 
     costs = read_json(arguments.reports / "costs.json")
@@ -49,30 +51,35 @@ def main() -> None:
     }
     training = models[best["model"]].training()
     labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
+    store = connect(f"ferflow-{params.dataset}")
+    name = params.source.registered_model
+    data = DataUsed(
+        params.dataset,
+        params.source.source,
+        labelled[["sample_id", "label", "split"]],
+        training["data_sha256"],
+    )
+    runs = dict(zip(models, project(store, list(models.values()), data), strict=True))
     with tempfile.TemporaryDirectory() as folder:
-        models[best["model"]] = champion = _as_evaluated(models[best["model"]], Path(folder))
+        model = _as_evaluated(models[best["model"]], Path(folder))
+        model_sha256 = sha256_of_file(model.file)
         # A queued experiment runs in a copy of the project: it is one of many, and moves no alias.
-        version = project(
-            connect(f"ferflow-{params.dataset}"),
-            list(models.values()),
-            None if is_experiment_copy() else champion.name,
-            data=DataUsed(
-                params.dataset,
-                params.source.source,
-                labelled[["sample_id", "label", "split"]],
-                training["data_sha256"],
-            ),
-            registered_model=params.source.registered_model,
-            image_shape=open_images(arguments.images).shape[1:],
-            labels=EMOTIONS,
-        )
-        model_sha256 = sha256_of_file(champion.file)
+        if is_experiment_copy():
+            print(f"register: {model.name} is the best of this experiment; {name}@champion stays as it is")
+        else:
+            validation = ValidationSplit(
+                labelled.loc[labelled["split"] == "val", ["sample_id", "label", "row"]],
+                open_images(arguments.images),
+            )
+            candidate = candidate_of(model, validation, EMOTIONS, view_tags(model))
+            result = register(store, name, runs[model.name], candidate, params.promotion, validation)
+            print(f"register: {result}")
     # No version number and no run id: they belong to one store, this file to all of them.
     write_json(
         arguments.out,
         {
             "model": best["model"],
-            "registered_model": params.source.registered_model,
+            "registered_model": name,
             "chosen_by": "val_macro_f1",
             "fingerprint": training["fingerprint"],
             "model_sha256": model_sha256,
@@ -81,11 +88,6 @@ def main() -> None:
             "test_macro_f1": float(best["test_macro_f1"]),
         },
     )
-    name = params.source.registered_model
-    if version is None:
-        print(f"register: {best['model']} is the best of this experiment; {name}@champion stays as it is")
-    else:
-        print(f"register: {best['model']} is {name} version {version.version} @champion")
 
 
 def _as_evaluated(model: TrainedModel, folder: Path) -> TrainedModel:

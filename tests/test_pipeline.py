@@ -112,7 +112,10 @@ print(json.dumps({
          sorted(f.path for f in client.list_artifacts(r.info.run_id, "report"))]
         for r in runs
     ),
-    "versions": len(versions),
+    "versions": sorted(
+        [v.version, v.tags["model"], v.tags["evaluate.shift"], v.tags.get("promotion.result")] for v in versions
+    ),
+    "aliases": client.get_registered_model("ferflow-tiny").aliases,
     "champion": [
         str(champion.version), champion.tags["model"], champion.run_id in {r.info.run_id for r in runs}
     ],
@@ -122,7 +125,7 @@ print(json.dumps({
 PREDICT = """
 import sys, mlflow, numpy as np
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
-model = mlflow.pyfunc.load_model("models:/ferflow-tiny@champion")
+model = mlflow.pyfunc.load_model(f"models:/ferflow-tiny/{sys.argv[1]}")
 images = np.load("data/tiny/images.npy")
 model.predict(images).to_parquet("predicted.parquet")
 
@@ -186,7 +189,7 @@ def finished(project: Project) -> Iterator[Project]:
     assert not [*(project.folder / ".ferflow" / "times").rglob("answers.json")]
     output = project.run("dvc", "repro")
     assert "Running stage 'train" not in output
-    assert "version 1 @champion" in output
+    assert "version 1 @champion: there was no champion" in output
     assert project.run("ferflow.parallel", "--jobs", "2") == ""
     yield project
 
@@ -204,7 +207,7 @@ def test_first_run_writes_everything_and_registers_the_best(finished: Project) -
         assert ("epoch/val_loss" in metrics) is (name != ENSEMBLE)
         assert inputs == 3
         assert {"report/confusion.png", "report/robustness.png", "report/faces"} <= set(artifacts)
-    assert store["versions"] == 1
+    assert len(store["versions"]) == 1
     assert store["champion"] == ["1", leaderboard["model"][0], True]
 
 
@@ -310,8 +313,20 @@ def test_other_views_evaluate_again_and_register_what_was_evaluated(finished: Pr
     best = json.loads((finished.reports / "champion.json").read_text())["model"]
     assert best == pd.read_csv(finished.reports / "leaderboard.csv")["model"][0]
     store = finished.store()
-    assert (store["champion"], len(store["runs"])) == (["2", best, True], 3)
-    finished.run("tests_predict")
+    assert len(store["runs"]) == 3
+    # Other views are another version; whether it is the champion is for the rule to say.
+    number, model, shift, result = store["versions"][-1]
+    assert (len(store["versions"]), model, shift) == (2, best, "1")
+    alias = {"promoted": "champion", "not promoted": "challenger"}[result]
+    assert {name: str(of) for name, of in store["aliases"].items()} == {
+        "champion": {"champion": "2", "previous": "1"},
+        "challenger": {"champion": "1", "challenger": "2"},
+    }[alias]
+    assert f"version {number} @{alias}" in output
+    closing = finished.run("ferflow.summary", "reports")
+    assert "Running stage 'register'" not in closing
+    assert ("(this run's best is" in closing) is (alias == "challenger")
+    finished.run("tests_predict", f"{number}")
     folder = finished.folder
     samples = pd.read_parquet(folder / "data" / DATASET / "samples.parquet")
     predicted = pd.read_parquet(folder / "predicted.parquet")

@@ -13,15 +13,15 @@ from ferflow.params import load_params
 from ferflow.stage import run
 
 if TYPE_CHECKING:
+    from ferflow.tracking.standing import Standing
     from ferflow.tracking.store import Store
 
 
 def main() -> None:
     """Print the summary of the chosen data set; bring MLflow up to date first if it lags behind.
 
-    DVC restores a stage from its cache without running it, and a tracking store can be deleted or
-    changed for another: then there are results that MLflow has not seen, and the register stage is
-    run once more.
+    A tracking store can be deleted or changed for another, and a queued experiment moves no alias: then
+    there is no champion, or a best model that was never put forward, and the register stage is run once more.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("reports", type=Path, help="folder with the reports of all data sets")
@@ -32,19 +32,20 @@ def main() -> None:
     leaderboard, winner = read_table(reports / "leaderboard.csv"), read_json(reports / "champion.json")
 
     from ferflow.evaluation.leaderboard import as_text
-    from ferflow.tracking.registry import registered_champion
+    from ferflow.tracking.standing import standing
     from ferflow.tracking.store import connect
 
     store = connect(f"ferflow-{params.dataset}")
-    version = registered_champion(store, winner["registered_model"])
-    # Of the same training there may be several models: one for each choice of views at evaluation.
-    identity = ("fingerprint", "model_sha256")
-    if version is None or any(version.tags.get(key) != winner.get(key) for key in identity):
+    found = standing(store, winner)
+    if found.champion is None or not found.is_registered:
         run_dvc("repro", "--single-item", "--force", "register")
-        version = registered_champion(store, winner["registered_model"])
-    if version is None:
-        raise FerflowError("the champion is not in the MLflow registry: run `make register`.")
-    closing = _closing_words(winner, version.version, reports / "index.html", store)
+        found = standing(store, winner)
+    if found.champion is None:
+        raise FerflowError(
+            f"'{winner['registered_model']}' has no champion in the MLflow registry: "
+            "`make promote VERSION=<number>` chooses one."
+        )
+    closing = _closing_words(winner, found, reports / "index.html", store)
     print(f"\n{as_text(leaderboard)}\n\n{closing}")
 
 
@@ -56,12 +57,13 @@ def where_to_compare(store: Store) -> str:
     return f"make ui, then http://127.0.0.1:5000/{page}" if local else f"{store.uri.rstrip('/')}/{page}"
 
 
-def _closing_words(winner: dict[str, Any], version: str, page: Path, store: Store) -> str:
-    name = winner["registered_model"]
+def _closing_words(winner: dict[str, Any], found: Standing, page: Path, store: Store) -> str:
+    best = f"           (this run's best is {found.best})\n" if found.best else ""
     return (
-        f"champion   {winner['model']}: version {version} of '{name}', alias 'champion'\n"
+        f"champion   {found.champion}, alias 'champion'\n"
+        f"{best}"
         f"look at    {page}\n"
-        f"load it    mlflow.pyfunc.load_model('models:/{name}@champion')\n"
+        f"load it    mlflow.pyfunc.load_model('models:/{winner['registered_model']}@champion')\n"
         f"compare    {where_to_compare(store)}"
     )
 

@@ -11,15 +11,28 @@ import pytest
 
 from ferflow.errors import FerflowError
 from ferflow.evaluation.model_info import ModelInfo
-from ferflow.files import write_json
+from ferflow.evaluation.promotion import Verdict
+from ferflow.evaluation.significance import Difference
+from ferflow.files import write_json, write_parquet
 from ferflow.labels import EMOTIONS
-from ferflow.params import EvaluateParams
+from ferflow.params import EvaluateParams, PromotionParams
+from ferflow.params.promotion import RuleParams
+from ferflow.tracking import registry
+from ferflow.tracking.candidate import ValidationSplit, candidate_of
 from ferflow.tracking.data_used import DataUsed
-from ferflow.tracking.projection import TrainedModel, project
-from ferflow.tracking.registry import registered_champion
+from ferflow.tracking.projection import TrainedModel, project, view_tags
+from ferflow.tracking.registry import register, registered_champion
 from ferflow.tracking.store import Store
 
 NAME = "ferflow-test"
+RULES = PromotionParams(rules=[RuleParams(minimum_improvement=0.0)], challenger=True)
+
+
+@pytest.fixture(autouse=True)
+def the_best_always_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which model wins is for other tests: here it is what MLflow then holds."""
+    verdict = Verdict("always", 1.0, 0.0, Difference(1.0, 1.0, 1.0))
+    monkeypatch.setattr(registry, "decide", lambda *_: verdict)
 
 
 @pytest.fixture
@@ -49,6 +62,7 @@ def models(tmp_path: Path, training: dict[str, Any], history: pd.DataFrame) -> l
 def _evaluate(model: TrainedModel, accuracy: float, *, flip: bool) -> None:
     """Write what an evaluation leaves in a model's report."""
     scores = {"accuracy": accuracy, "macro_f1": accuracy - 0.1, "samples": 2}
+    scores |= {"macro_f1_low": accuracy - 0.2, "macro_f1_high": accuracy}
     info = ModelInfo(
         model=model.name,
         architecture="cnn4",
@@ -62,20 +76,23 @@ def _evaluate(model: TrainedModel, accuracy: float, *, flip: bool) -> None:
     )
     write_json(model.report / "metrics.json", {"val": scores, "test": scores})
     write_json(model.report / "model.json", info.model_dump())
+    answers = {"sample_id": [f"{i:016x}" for i in (2, 3)], "split": "val", "label": ["happy", "sad"]}
+    write_parquet(model.report / "predictions.parquet", pd.DataFrame(answers).assign(predicted="happy"))
 
 
-def _project(store: Store, models: list[TrainedModel], champion: str, data: DataUsed) -> str:
-    version = project(
-        store,
-        models,
-        champion,
-        data=data,
-        registered_model=NAME,
-        image_shape=(8, 8, 1),
-        labels=EMOTIONS,
+def _project(store: Store, models: list[TrainedModel], best: str, data: DataUsed) -> str:
+    """What the register stage does; return the number of the champion's version."""
+    samples = data.labelled[data.labelled["split"] == "val"].assign(row=[0, 1])
+    validation = ValidationSplit(samples, np.zeros((2, 8, 8, 1), np.uint8))
+    run, model = next(
+        (run, model)
+        for run, model in zip(project(store, models, data), models, strict=True)
+        if model.name == best
     )
-    assert version is not None
-    return str(version.version)
+    candidate = candidate_of(model, validation, EMOTIONS, view_tags(model))
+    result = register(store, NAME, run, candidate, RULES, validation)
+    assert result.version is not None and result.decision.promoted
+    return str(result.version.version)
 
 
 def _state(store: Store) -> tuple[list[str], list[str], str | None]:
@@ -114,6 +131,16 @@ def test_projection_converges_whatever_was_there(
 
     import mlflow
 
+    champion = registered_champion(store, NAME)
+    assert champion is not None and champion.tags["val_macro_f1_interval"] == "0.4000 to 0.6000"
+    assert "0.5000 (95 % interval 0.4000 to 0.6000)" in champion.description
+    # The model's own page shows what its run measured, which stays as it was.
+    logged = store.client.get_logged_model(champion.source.removeprefix("models:/"))
+    shown = {metric.key: metric.value for metric in logged.metrics}
+    assert (shown["val/macro_f1"], shown["test/macro_f1_low"]) == (0.5, pytest.approx(0.4))
+    run = store.client.get_run(logged.source_run_id)
+    assert run.info.status == "FINISHED"
+    assert len(store.client.get_metric_history(run.info.run_id, "val/macro_f1")) == 1
     model = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
     images = np.zeros((3, 8, 8, 1), np.uint8)
     probabilities = model.predict(images)

@@ -1,4 +1,4 @@
-"""MLflow made to agree with DVC's files: every model has its run, the best one is the champion."""
+"""MLflow made to agree with DVC's files: every model has its run."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from typing import Any, Final
 
 import pandas as pd
 from mlflow.entities import Run
-from mlflow.entities.model_registry import ModelVersion
 
-from ferflow.errors import FerflowError
 from ferflow.evaluation.model_info import ModelInfo, read_model_info
 from ferflow.files import read_json, read_table
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.liveness import end_dead_runs
 from ferflow.tracking.provenance import how_to_reproduce, lock_sha256
-from ferflow.tracking.registry import Candidate, register_champion
 from ferflow.tracking.runs import (
     EPOCH_METRICS,
     find_run,
@@ -40,7 +37,7 @@ class TrainedModel:
 
     Attributes:
         name: Its name in params.yaml.
-        file: The trained model; of the champion, the model as it was evaluated: what is registered.
+        file: The trained model; of the best one, the model as it was evaluated: what is registered.
         report: Holds training.json and history.csv of its training, and all that evaluation wrote.
         cost: What costs.json says of it.
     """
@@ -91,33 +88,20 @@ class TrainedModel:
         return scores | {f"cost/{name}": float(value) for name, value in costs.items() if value is not None}
 
 
-def project(
-    store: Store,
-    models: Sequence[TrainedModel],
-    champion: str | None,
-    *,
-    data: DataUsed,
-    registered_model: str,
-    image_shape: tuple[int, int, int],
-    labels: tuple[str, ...],
-) -> ModelVersion | None:
-    """Find or rebuild the run of every model, and register the champion; return its version.
+def project(store: Store, models: Sequence[TrainedModel], data: DataUsed) -> list[Run]:
+    """Find or rebuild the run of every model; return the runs in the models' order.
 
     It can be called at any time and any number of times: what is there already stays as it is.
 
     Args:
         store: An open store.
         models: All models of the leaderboard.
-        champion: The name of the best one, or None to leave the registry as it is.
         data: The data set that all of them used.
-        registered_model: Under which name the champion is registered.
-        image_shape: (H, W, C) of the raw images.
-        labels: The emotions in the order of the probabilities.
 
     Raises:
         FerflowError: A file of a model is missing, or the store does not work.
     """
-    version: ModelVersion | None = None
+    runs = []
     with errors_in_one_line(store.uri):
         end_dead_runs(store)
         save_view(store, data.name)
@@ -127,51 +111,11 @@ def project(
             if run is None or not matches_history(store, run, history):
                 run = rebuild_run(store, training, history, data)
             log_results(store, run, model.metrics(), model.files(), _tags(model, training, run))
-            if model.name == champion:
-                candidate = _candidate(model, training, image_shape, labels)
-                version = register_champion(store, registered_model, run, candidate)
-    if champion is not None and version is None:
-        raise ValueError(f"the champion '{champion}' is not among the models")
-    return version
+            runs.append(run)
+    return runs
 
 
-def _candidate(
-    model: TrainedModel,
-    training: Mapping[str, Any],
-    image_shape: tuple[int, int, int],
-    labels: tuple[str, ...],
-) -> Candidate:
-    if not model.file.is_file():
-        raise FerflowError(f"{model.file} is missing: run `dvc repro` or `dvc checkout` to bring it back.")
-    metrics, info = model.metrics(), model.info()
-    views = info.views
-    scored = ", by cross-fitting" if info.cross_fitted else ""
-    mean = f", the mean over {views} views of an image" if views > 1 else ""
-    headline = ("val/macro_f1", "val/accuracy", "test/macro_f1", "test/accuracy")
-    return Candidate(
-        name=model.name,
-        fingerprint=training["fingerprint"],
-        file=model.file,
-        image_shape=image_shape,
-        labels=labels,
-        description=(
-            f"`{model.name}` on `{training['dataset']}`: the best of its leaderboard by validation macro-F1 "
-            f"({metrics['val/macro_f1']:.4f}{scored}); test accuracy {metrics['test/accuracy']:.4f}. "
-            f"Takes uint8 images (N, {image_shape[0]}, {image_shape[1]}, 1), gives one probability for each "
-            f"of {', '.join(labels)}{mean}."
-        ),
-        tags={
-            "model": model.name,
-            "dataset": training["dataset"],
-            "data_sha256": training["data_sha256"],
-            **_views(model),
-            "val_scored_by": "cross-fitting" if info.cross_fitted else "the model itself",
-            **{name.replace("/", "_"): f"{metrics[name]:.4f}" for name in headline},
-        },
-    )
-
-
-def _views(model: TrainedModel) -> dict[str, str]:
+def view_tags(model: TrainedModel) -> dict[str, str]:
     """Return over which views of an image a model was evaluated, as params.yaml says it."""
     views = model.info().evaluate.model_dump()
     return {f"evaluate.{key}": json.dumps(value) for key, value in views.items()}
@@ -179,7 +123,7 @@ def _views(model: TrainedModel) -> dict[str, str]:
 
 def _tags(model: TrainedModel, training: Mapping[str, Any], run: Run) -> dict[str, str]:
     """Return the tags of a run that are known once its model is evaluated, its description among them."""
-    views, made = _views(model), stage_of(training)
+    views, made = view_tags(model), stage_of(training)
     stage = f"{made}@{model.name}"
     lock = lock_sha256(stage)
     evaluation = f"{'evaluate' if made == 'train' else 'evaluate_ensemble'}@{model.name}"

@@ -1,86 +1,113 @@
-"""The model registry: one version for each model, `champion` on the best."""
+"""The model registry: one version for each model, and `champion` on the one that is best on validation."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 import mlflow
-import numpy as np
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from ferflow.files import sha256_of_file, sha256_of_json
-from ferflow.stage import heavy_imports
+from ferflow.evaluation.promotion import Contender, decide
+from ferflow.params.promotion import PromotionParams
+from ferflow.tracking import aliases
+from ferflow.tracking.aliases import Decision
+from ferflow.tracking.answers import CannotCompareError, validation_answers
+from ferflow.tracking.candidate import Candidate, ValidationSplit, costs_of
+from ferflow.tracking.logged_model import identity_of, log_candidate
+from ferflow.tracking.registry_lock import registry_lock
 from ferflow.tracking.store import Store, errors_in_one_line
-
-CHAMPION: Final = "champion"
-#: What a registered model needs to be opened; pinned to the versions that made it.
-_REQUIREMENTS: Final = ("keras", "mlflow", "numpy", "pandas", "tensorflow")
-
-
-_SERVED_CODE: Final = Path(__file__).with_name("served_model.py")
+from ferflow.tracking.versions import is_loadable, version_with, versions_of
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A trained model that is to be registered.
+class Registration:
+    """What came of a candidate.
 
     Attributes:
-        name: Its name in params.yaml.
-        fingerprint: Of its training.
-        file: The .keras file.
-        image_shape: (H, W, C) of the raw images.
-        labels: The emotions in the order of its probabilities.
-        description: For people who look at the registry.
-        tags: Shown beside the version.
+        model: Its name in params.yaml.
+        registered_model: Its name in the registry.
+        version: Its version; None if it lost and losers are not registered.
+        champion: The champion now; None if there is none, which only a person can bring about.
+        decision: Whether the candidate is the champion, and why.
     """
 
-    name: str
-    fingerprint: str
-    file: Path
-    image_shape: tuple[int, int, int]
-    labels: tuple[str, ...]
-    description: str
-    tags: Mapping[str, str]
+    model: str
+    registered_model: str
+    version: ModelVersion | None
+    champion: ModelVersion | None
+    decision: Decision
+
+    def __str__(self) -> str:
+        """Return all of it in one line."""
+        alias = aliases.CHAMPION if self.decision.promoted else aliases.CHALLENGER
+        name = self.registered_model
+        place = f"{name} version {self.version.version} @{alias}" if self.version else f"not put into {name}"
+        stays = (
+            "there is no champion"
+            if self.champion is None
+            else f"version {self.champion.version} stays champion"
+        )
+        return f"{self.model} is {place}: {self.decision.reason}" + (
+            "" if self.decision.promoted else f"; {stays}"
+        )
 
 
-def register_champion(store: Store, registered_model: str, run: Run, candidate: Candidate) -> ModelVersion:
-    """Give `candidate` a version of the registered model, if it has none yet, and the alias `champion`.
+def register(
+    store: Store,
+    registered_model: str,
+    run: Run,
+    candidate: Candidate,
+    promotion: PromotionParams,
+    validation: ValidationSplit,
+) -> Registration:
+    """Register a candidate, and make it champion if the rules say so; else it may be challenger.
 
-    Registering the same model twice adds no version: it is known by fingerprint and file content.
+    Registering the same model twice adds no version: it is known by fingerprint and file content. Any number
+    of processes may register at once: what takes long is done before, what moves aliases under a lock.
 
     Args:
         store: An open store.
         registered_model: Its name in the registry; made if it is missing.
         run: The finished run of the candidate's training.
-        candidate: The model.
+        candidate: The best model of a leaderboard.
+        promotion: The rules.
+        validation: The split on which it is compared with the champion.
+
+    Raises:
+        FerflowError: The store does not work, or others hold the registry's lock.
     """
-    identity = {
-        "fingerprint": candidate.fingerprint,
-        "model_sha256": sha256_of_file(candidate.file),
-        "interface_sha256": sha256_of_json(
-            [
-                _SERVED_CODE.read_text(encoding="utf-8"),
-                candidate.image_shape,
-                candidate.labels,
-                _requirements(),
-            ]
-        ),
-    }
-    version = _find_version(store, registered_model, identity)
-    if version is None:
-        version = _create_version(store, registered_model, run, candidate, identity)
-    store.client.set_registered_model_alias(registered_model, CHAMPION, version.version)
-    return version
+    client, identity = store.client, identity_of(candidate)
+    logged: str | None = None
+    with errors_in_one_line(store.uri):
+        aliases.describe(client, registered_model)
+        while True:
+            champion = version_with(client, registered_model, aliases.CHAMPION)
+            known = _find_version(client, registered_model, identity, champion)
+            decision = _decide(client, registered_model, candidate, known, champion, promotion, validation)
+            wanted = decision.promoted or promotion.challenger
+            if wanted and known is None and logged is None:
+                logged = log_candidate(store, run, candidate)
+            with registry_lock(client, registered_model):
+                now = version_with(client, registered_model, aliases.CHAMPION)
+                if _number(now) != _number(champion):
+                    continue  # somebody else was faster: judged by another champion
+                version = _find_version(client, registered_model, identity, now)
+                if version is None and wanted:
+                    if logged is None:
+                        continue  # what was known is gone: it is logged now
+                    version = _create_version(client, registered_model, run, candidate, identity, logged)
+                    logged = None
+                if version is not None:
+                    _move_aliases(client, version, now, decision, challenger=promotion.challenger)
+                break
+        if logged is not None:
+            client.delete_logged_model(logged)  # another process has registered the same model meanwhile
+        champion = version_with(client, registered_model, aliases.CHAMPION)
+        return Registration(candidate.name, registered_model, version, champion, decision)
 
 
 def registered_champion(store: Store, registered_model: str) -> ModelVersion | None:
@@ -90,58 +117,107 @@ def registered_champion(store: Store, registered_model: str) -> ModelVersion | N
         FerflowError: The store does not work.
     """
     with errors_in_one_line(store.uri):
-        try:
-            return store.client.get_model_version_by_alias(registered_model, CHAMPION)
-        except MlflowException as error:
-            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                return None
-            raise
+        return version_with(store.client, registered_model, aliases.CHAMPION)
 
 
-def _find_version(store: Store, registered_model: str, identity: Mapping[str, str]) -> ModelVersion | None:
-    versions = store.client.search_model_versions(f"name='{registered_model}'")
-    known = [version for version in versions if identity.items() <= version.tags.items()]
-    return next((version for version in known if _is_loadable(version)), None)
+def _decide(
+    client: mlflow.MlflowClient,
+    registered_model: str,
+    candidate: Candidate,
+    known: ModelVersion | None,
+    champion: ModelVersion | None,
+    promotion: PromotionParams,
+    validation: ValidationSplit,
+) -> Decision:
+    """Return whether a candidate becomes the champion; the champion may be asked for its answers."""
+    if known is not None and champion is not None and known.version == champion.version:
+        return Decision(True, "it is the champion already", "champion")
+    identity = identity_of(candidate)
+    same = champion is not None and all(champion.tags.get(key) == identity[key] for key in aliases.SAME_MODEL)
+    # Where the champion is the same model, a person may have gone back to an earlier packaging of it.
+    relatives = (
+        [known]
+        if same
+        else versions_of(client, registered_model, {k: identity[k] for k in aliases.SAME_MODEL})
+    )
+    for version in relatives:
+        if version is not None and aliases.REPLACED_BY_HAND in version.tags:
+            reason = (
+                f"version {version.version} was replaced by hand: `make promote VERSION={version.version}`"
+            )
+            return Decision(False, reason, "by hand")
+    if champion is None:
+        return Decision(True, "there was no champion", "no champion")
+    if same:
+        return Decision(True, f"the same model as version {champion.version}, packaged anew", "same model")
+    return _compare(candidate, champion, promotion, validation)
 
 
-def _is_loadable(version: ModelVersion) -> bool:
-    """Return whether a version's files are still there: the database may outlive the artifact folder."""
+def _compare(
+    candidate: Candidate, champion: ModelVersion, promotion: PromotionParams, validation: ValidationSplit
+) -> Decision:
+    title = f"version {champion.version} ({champion.tags.get('model', 'unknown')})"
     try:
-        mlflow.models.get_model_info(f"models:/{version.name}/{version.version}")
-    except (MlflowException, OSError):
-        return False
-    return True
+        answers = validation_answers(champion, validation)
+    except CannotCompareError as error:
+        return Decision(True, f"{title} cannot be compared: {error}", "champion cannot be compared")
+    verdict = decide(promotion.rules, candidate.contender, Contender(answers, costs_of(champion.tags)))
+    low, high = verdict.difference.low, verdict.difference.high
+    difference = f"{verdict.difference.value:+.4f} (95 % interval {low:+.4f} to {high:+.4f})"
+    reason = f"val macro-F1 {verdict.candidate:.4f} against {verdict.champion:.4f} of {title}, {difference}"
+    if verdict.rule is None:
+        return Decision(False, reason, "; ".join(map(str, promotion.rules)), difference)
+    return Decision(True, reason, verdict.rule, difference)
+
+
+def _move_aliases(
+    client: mlflow.MlflowClient,
+    version: ModelVersion,
+    champion: ModelVersion | None,
+    decision: Decision,
+    *,
+    challenger: bool,
+) -> None:
+    if champion is not None and version.version == champion.version:
+        aliases.settle(client, version.name)
+    elif decision.promoted:
+        aliases.promote(client, version, decision)
+    elif challenger:
+        aliases.challenge(client, version, decision)
+
+
+def _find_version(
+    client: mlflow.MlflowClient, name: str, identity: Mapping[str, str], champion: ModelVersion | None
+) -> ModelVersion | None:
+    """Return the version of an identity whose files are there: the champion's, else the newest."""
+    known = versions_of(client, name, identity)
+    known.sort(key=lambda version: _number(version) == _number(champion), reverse=True)
+    return next((version for version in known if is_loadable(version)), None)
 
 
 def _create_version(
-    store: Store, registered_model: str, run: Run, candidate: Candidate, identity: Mapping[str, str]
+    client: mlflow.MlflowClient,
+    name: str,
+    run: Run,
+    candidate: Candidate,
+    identity: Mapping[str, str],
+    model_id: str,
 ) -> ModelVersion:
-    # MLflow runs the model's code once, and with it loads TensorFlow.
-    with heavy_imports(), tempfile.TemporaryDirectory() as folder, mlflow.start_run(run_id=run.info.run_id):
-        labels = Path(folder) / "labels.json"
-        labels.write_text(json.dumps(candidate.labels), encoding="utf-8")
-        logged = mlflow.pyfunc.log_model(
-            name=candidate.name,
-            python_model=str(_SERVED_CODE),
-            artifacts={"keras_model": str(candidate.file), "labels": str(labels)},
-            signature=_signature(candidate),
-            input_example=np.zeros((1, *candidate.image_shape), np.uint8),
-            pip_requirements=_requirements(),
-        )
-        # With its tags from the start: a process that is killed here leaves no version without a name.
-        version = mlflow.register_model(
-            logged.model_uri, registered_model, tags={**candidate.tags, **identity}
-        )
-    # Logging into a finished run would move its end to now; its duration is that of the training.
-    store.client.set_terminated(run.info.run_id, run.info.status, run.info.end_time)
-    return store.client.update_model_version(registered_model, version.version, candidate.description)
+    commit = {key: run.data.tags[key] for key in ("git_commit", "git_dirty") if key in run.data.tags}
+    # With its tags from the start: a process that is killed here leaves no version without a name.
+    version = client.create_model_version(
+        name,
+        f"models:/{model_id}",
+        run.info.run_id,
+        tags={**candidate.tags, **commit, **identity},
+        description=candidate.description,
+        model_id=model_id,
+    )
+    # What MLflow's own function does; that one talks on stderr.
+    link = json.dumps([{"name": name, "version": version.version}])
+    client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: link})
+    return version
 
 
-def _requirements() -> list[str]:
-    return [f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS]
-
-
-def _signature(candidate: Candidate) -> ModelSignature:
-    inputs = Schema([TensorSpec(np.dtype(np.uint8), (-1, *candidate.image_shape))])
-    outputs = Schema([ColSpec(DataType.float, label) for label in candidate.labels])
-    return ModelSignature(inputs=inputs, outputs=outputs)
+def _number(version: ModelVersion | None) -> str | None:
+    return None if version is None else str(version.version)

@@ -12,12 +12,10 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from ferflow.data.arrays import open_images
 from ferflow.data.labelled import labelled_samples
 from ferflow.errors import FerflowError
 from ferflow.evaluation.model_info import read_model_info
 from ferflow.files import read_json, read_table
-from ferflow.labels import EMOTIONS
 from ferflow.params import EvaluateParams, Params, Recipe
 from ferflow.summary import where_to_compare
 from ferflow.trials.grid import Trial, as_word
@@ -136,21 +134,17 @@ def _log(params: Params, model: str, reports: Mapping[str, Path]) -> str:
 
     data = Path("data") / params.dataset
     labelled = labelled_samples(read_table(data / "samples.parquet"), read_table(data / "splits.parquet"))
-    # The file of the model is asked for only by a champion, and trials move no alias.
+    # The file of the model is asked for only where it is registered, and trials move no alias.
     models = [TrainedModel(model, Path(model), report) for report in reports.values()]
     store = connect(f"ferflow-{params.dataset}")
     project(
         store,
         models,
-        None,
-        data=DataUsed(
+        DataUsed(
             params.dataset,
             params.source.source,
             labelled[["sample_id", "label", "split"]],
             models[0].training()["data_sha256"],
         ),
-        registered_model=params.source.registered_model,
-        image_shape=open_images(data / "images.npy").shape[1:],
-        labels=EMOTIONS,
     )
     return where_to_compare(store)
