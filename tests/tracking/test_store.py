@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ferflow.errors import FerflowError, without_credentials
-from ferflow.tracking.store import connect, connect_or_warn, is_experiment_copy, tracking_uri
+from ferflow.tracking.store import connect, connect_or_warn, is_experiment_copy, plain_address, tracking_uri
 
 
 def test_the_environment_names_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -46,7 +47,22 @@ def test_broken_store_is_one_line_and_no_reason_not_to_train(
     assert capsys.readouterr().err.count("warning: ") == 1
 
 
+def test_mlflow_gets_an_address_without_the_credentials_that_it_would_print(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "another")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")
+    assert plain_address("https://ann:p%40ss@host:5000/mlflow") == "https://host:5000/mlflow"
+    names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    assert [os.environ[name] for name in names] == ["ann", "p@ss"]
+    for other in ("http://host:5000", "postgresql://user:pass@db/mlflow", "sqlite:////tmp/a@b.db"):
+        assert plain_address(other) == other
+    assert [os.environ[name] for name in names] == ["ann", "p@ss"]
+
+
 def test_dead_server_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")  # to be put back
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://name:secret@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     start = time.monotonic()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import filelock
 import mlflow
@@ -87,7 +88,21 @@ def connect_or_warn(experiment: str) -> Store | None:
         return None
 
 
+def plain_address(uri: str) -> str:
+    """Return a server's address without user and password, which go where MLflow looks for them as well.
+
+    At the end of each run MLflow prints the run's address, made of the server's as it was given.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in {"http", "https"} or parts.username is None:
+        return uri
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def _open(uri: str, experiment: str) -> Store:
+    uri = plain_address(uri)
     mlflow.set_tracking_uri(uri)
     if not uri.startswith(_SQLITE):
         client = mlflow.MlflowClient(tracking_uri=uri)
