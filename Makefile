@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := .venv
-# "dev" is everything but GPU libraries; `make env LOCK=gpu` adds those (2.8 GB), LOCK=jax adds JAX.
+# "dev" is everything but GPU libraries; `make env LOCK=gpu` adds those (2.8 GB), LOCK=jax adds JAX, LOCK=team what a
+# team's server and its S3 store need.
 LOCK ?= dev
 STAMP := $(VENV)/.synced-$(LOCK)
 REQUIREMENTS := requirements/$(LOCK).lock
@@ -41,7 +42,7 @@ $(STAMP): $(REQUIREMENTS) requirements/uv.lock pyproject.toml
 
 .PHONY: lock
 lock: env ## Resolve the dependencies of pyproject.toml anew, into hashed locks without addresses
-	for name in dev gpu jax; do \
+	for name in dev gpu jax team; do \
 	  extras="--extra dev"; if [ $$name != dev ]; then extras="$$extras --extra $$name"; fi; \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate $$extras \
@@ -165,6 +166,11 @@ reproduced: env ## After `make scratch repro`: are the results those of a commit
 changes: export BASE := $(or $(value BASE),HEAD)
 changes: env ## What differs from a commit in metrics, params and leaderboard, as Markdown: make changes BASE=origin/main [SUMMARY=file.md]
 	@python -m ferflow.changes --base "$$BASE" $(if $(SUMMARY),--summary "$(SUMMARY)")
+
+.PHONY: team-test
+team-test: ## The pipeline against a team's server: PostgreSQL, an S3 store, MLflow and a DVC remote: make team-test [SAMPLE=1]
+	@$(MAKE) --no-print-directory env LOCK=team
+	$(if $(SAMPLE),FERFLOW_TEAM_SAMPLE=1) pytest -m slow tests/team
 
 .PHONY: lint
 lint: env workflows ## Format and lint check
