@@ -44,6 +44,7 @@ $(STAMP): $(REQUIREMENTS) requirements/uv.lock pyproject.toml
 lock: env ## Resolve the dependencies of pyproject.toml anew, into hashed locks without addresses
 	for name in dev gpu jax team; do \
 	  extras="--extra dev"; if [ $$name != dev ]; then extras="$$extras --extra $$name"; fi; \
+	  if [ $$name = gpu ]; then extras="$$extras --extra s3"; fi; \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate $$extras \
 	    pyproject.toml --output-file requirements/$$name.lock; \
@@ -141,16 +142,11 @@ test-jax: ## The tests of models and training on another backend of Keras: JAX, 
 	KERAS_BACKEND=jax JAX_PLATFORMS=cpu pytest -n 2 --dist loadfile tests/models tests/training
 
 .PHONY: gate
-# Through the environment: the shell takes no part of a name for a command.
+# BASE goes through the environment, here and below: the shell takes no part of a name for a command.
 gate: export BASE := $(value BASE)
 gate: env ## Hold the committed results against a base's: make gate [BASE=origin/main] [SUMMARY=file.md] [JSON=file.json] [FLAGS=...]
 	@python -m ferflow.gate $${BASE:+--base "$$BASE"} $(if $(SUMMARY),--summary "$(SUMMARY)") \
 	  $(if $(JSON),--json "$(JSON)") $(FLAGS)
-
-.PHONY: workflows
-workflows: env ## Check the workflow files: their schema, and what is unsafe in them
-	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	zizmor --quiet --offline --no-progress .github/workflows
 
 .PHONY: scratch
 scratch: env ## Delete what the pipeline has made, committed reports included: `make repro` then makes all anew
@@ -171,6 +167,11 @@ changes: env ## What differs from a commit in metrics, params and leaderboard, a
 team-test: ## The pipeline against a team's server: PostgreSQL, an S3 store, MLflow and a DVC remote: make team-test [SAMPLE=1]
 	@$(MAKE) --no-print-directory env LOCK=team
 	$(if $(SAMPLE),FERFLOW_TEAM_SAMPLE=1) pytest -m slow tests/team
+
+.PHONY: workflows
+workflows: env ## Check the workflow files: their schema, and what is unsafe in them
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	zizmor --quiet --offline --no-progress .github/workflows
 
 .PHONY: lint
 lint: env workflows ## Format and lint check

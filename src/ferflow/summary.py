@@ -51,10 +51,11 @@ def main() -> None:
 
 def where_to_compare(store: Store) -> str:
     """Return how to come to the page of MLflow that has the runs of an experiment."""
-    # Without this word MLflow opens its page for language models, where there are no runs.
-    page = f"#/experiments/{store.experiment_id}?workflowType=machine_learning"
-    local = store.uri.startswith("sqlite")
-    return f"make ui, then http://127.0.0.1:5000/{page}" if local else f"{store.uri.rstrip('/')}/{page}"
+    from ferflow.tracking.saved_view import view_address
+
+    if store.uri.startswith("sqlite"):
+        return f"make ui, then {view_address('http://127.0.0.1:5000', store.experiment_id)}"
+    return view_address(store.uri, store.experiment_id)
 
 
 def _closing_words(winner: dict[str, Any], found: Standing, page: Path, store: Store) -> str:
