@@ -113,7 +113,8 @@ print(json.dumps({
         for r in runs
     ),
     "versions": sorted(
-        [v.version, v.tags["model"], v.tags["evaluate.shift"], v.tags.get("promotion.result")] for v in versions
+        [str(v.version), *(v.tags[key] for key in ("model", "evaluate.shift", "promotion.result"))]
+        for v in versions
     ),
     "aliases": client.get_registered_model("ferflow-tiny").aliases,
     "champion": [

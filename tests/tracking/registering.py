@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from mlflow.entities import Run
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
@@ -113,4 +114,4 @@ def number_of_versions(store: Store) -> int:
 
 def use_no_keras() -> None:
     """Make this process log models without Keras."""
-    registry.log_candidate = log_without_keras  # type: ignore[attr-defined]
+    pytest.MonkeyPatch().setattr(registry, "log_candidate", log_without_keras)

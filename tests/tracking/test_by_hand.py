@@ -63,9 +63,10 @@ def test_a_version_that_is_not_there_is_one_line(three: Store, number: str) -> N
 def test_a_version_without_files_is_not_promoted(three: Store) -> None:
     model = three.client.get_model_version(NAME, "2").source.removeprefix("models:/")
     shutil.rmtree(urlparse(three.client.get_logged_model(model).artifact_location).path)
-    for act in (lambda: roll_back(three, NAME), lambda: promote_by_hand(three, NAME, "2")):
-        with pytest.raises(FerflowError, match="its files are gone: nothing was changed"):
-            act()
+    with pytest.raises(FerflowError, match="its files are gone: nothing was changed"):
+        roll_back(three, NAME)
+    with pytest.raises(FerflowError, match="its files are gone: nothing was changed"):
+        promote_by_hand(three, NAME, "2")
     assert held(three) == {"champion": "3", "previous": "2"}
 
 
@@ -90,3 +91,13 @@ def test_the_commands_are_about_the_chosen_data_set(
     promote.main()
     assert capsys.readouterr().out.startswith("promote: version 3 (third) of 'ferflow-test' is champion")
     assert held(three) == {"champion": "3", "previous": "2"}
+
+
+def test_a_version_that_somebody_made_by_hand_can_be_champion(three: Store) -> None:
+    """It has none of our tags, and the choices about others stay."""
+    roll_back(three, NAME)
+    source = three.client.get_model_version(NAME, "3").source
+    three.client.create_model_version(NAME, source)
+    assert promote_by_hand(three, NAME, "4").startswith("version 4 (unknown) of")
+    assert held(three) == {"champion": "4", "previous": "2"}
+    assert "promotion.rolled_back" in three.client.get_model_version(NAME, "3").tags

@@ -18,6 +18,7 @@ from ferflow.labels import EMOTIONS
 from ferflow.params import EvaluateParams, PromotionParams
 from ferflow.params.promotion import RuleParams
 from ferflow.tracking import registry
+from ferflow.tracking.answers import validation_answers
 from ferflow.tracking.candidate import ValidationSplit, candidate_of
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.projection import TrainedModel, project, view_tags
@@ -148,6 +149,20 @@ def test_projection_converges_whatever_was_there(
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     with pytest.raises(mlflow.exceptions.MlflowException):
         model.predict(np.zeros((3, 9, 9, 1), np.uint8))
+
+    # On the split that it was chosen on its report answers, on another one the model itself.
+    table = pd.DataFrame(
+        {"sample_id": ["0" * 15 + "2", "0" * 15 + "3"], "label": ["happy", "sad"], "row": [0, 1]}
+    )
+    noise = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
+    kept = validation_answers(champion, ValidationSplit(table, noise))
+    assert kept["predicted"].tolist() == ["happy", "happy"]
+    names = [f"new{number}" for number in range(9)]
+    other = pd.DataFrame({"sample_id": names, "label": "sad", "row": range(8, -1, -1)})
+    asked = validation_answers(champion, ValidationSplit(other, noise))
+    assert asked["sample_id"].tolist() == names
+    assert asked["predicted"].tolist() == [*model.predict(noise).idxmax(axis=1)][::-1]
+    assert len(set(asked["predicted"])) > 1
 
 
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")

@@ -9,6 +9,7 @@ from ferflow.params import PromotionParams
 from ferflow.params.promotion import COSTS, RuleParams
 from ferflow.tracking import registry
 from ferflow.tracking.by_hand import promote_by_hand, roll_back
+from ferflow.tracking.candidate import Candidate
 from ferflow.tracking.registry import registered_champion
 from ferflow.tracking.store import Store
 
@@ -140,7 +141,7 @@ def test_who_was_faster_is_judged_again(
     put_forward(store, candidate(tmp_path, "first", 21))
     others = [candidate(tmp_path, "best", 56), candidate(tmp_path, "second", 35)]
 
-    def log_slowly(store: Store, run: mlflow.entities.Run, what: registry.Candidate) -> str:
+    def log_slowly(store: Store, run: mlflow.entities.Run, what: Candidate) -> str:
         model_id = log_without_keras(store, run, what)
         monkeypatch.setattr(registry, "log_candidate", log_without_keras)
         for other in others:

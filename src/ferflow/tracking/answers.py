@@ -9,7 +9,6 @@ from typing import Final
 import mlflow
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
 from ferflow.errors import without_credentials
 from ferflow.evaluation.promotion import same_samples
@@ -69,8 +68,7 @@ def _ask(version: ModelVersion, validation: ValidationSplit) -> pd.DataFrame:
     except CannotCompareError:
         raise
     except Exception as error:  # a model that somebody made with other versions can fail in any way
-        reason = "its files are gone" if isinstance(error, MlflowException | OSError) else _words(error)
-        raise CannotCompareError(f"it cannot be loaded ({reason})") from None
+        raise CannotCompareError(f"it cannot be loaded ({_words(error)})") from None
     return samples[["sample_id", "label"]].assign(predicted=predicted.to_numpy())
 
 

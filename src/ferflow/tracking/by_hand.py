@@ -63,7 +63,7 @@ def promote_by_hand(store: Store, registered_model: str, number: str) -> str:
             there_are = f"there are {', '.join(known[-20:])}" if known else "it has none: run `make register`"
             raise FerflowError(f"'{registered_model}' has no version '{number}'; {there_are}.")
         _require_loadable(version)
-        for relative in versions_of(client, registered_model, _model_of(version)):
+        for relative in _packagings(client, version):
             drop_tag(client, relative, aliases.REPLACED_BY_HAND)
         former = version_with(client, registered_model, aliases.CHAMPION)
         if former is not None and former.version == version.version:
@@ -94,10 +94,12 @@ def _require_loadable(version: ModelVersion) -> None:
         )
 
 
-def _model_of(version: ModelVersion) -> dict[str, str]:
-    """Return the tags that all packagings of a version's model share; its number's own if it has none."""
-    found = {key: version.tags[key] for key in aliases.SAME_MODEL if key in version.tags}
-    return found if len(found) == len(aliases.SAME_MODEL) else dict(version.tags)
+def _packagings(client: mlflow.MlflowClient, version: ModelVersion) -> list[ModelVersion]:
+    """Return all versions of the model that a version is of, it among them."""
+    model = {key: version.tags[key] for key in aliases.SAME_MODEL if key in version.tags}
+    # A version that somebody made without our tags has no relatives that are known.
+    complete = len(model) == len(aliases.SAME_MODEL)
+    return versions_of(client, version.name, model) if complete else [version]
 
 
 def _words(version: ModelVersion, former: ModelVersion | None, previous: ModelVersion | None) -> str:

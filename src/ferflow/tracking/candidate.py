@@ -96,7 +96,7 @@ def candidate_of(
             "val_scored_by": "cross-fitting" if info.cross_fitted else "the model itself",
             **{_tag(name): f"{metrics[name]:.4f}" for name in _HEADLINE},
             **{f"{_tag(name)}_interval": found for name in _HEADLINE if (found := _interval(metrics, name))},
-            **{_tag(name): f"{value:g}" for name, value in costs.items()},
+            **{_tag(name): f"{value:.12g}" for name, value in costs.items()},
         },
         metrics={name: value for name, value in metrics.items() if name in shown or name.startswith("cost/")},
         contender=Contender(_answers(model, validation), costs),

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ferflow.tracking import registry
+from ferflow.tracking.by_hand import promote_by_hand, roll_back
+from ferflow.tracking.logged_model import identity_of
+from ferflow.tracking.standing import Standing, standing
+from ferflow.tracking.store import Store
+
+from .registering import NAME, candidate, log_without_keras, put_forward
+
+
+@pytest.fixture(autouse=True)
+def without_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "log_candidate", log_without_keras)
+
+
+def test_what_a_run_ends_with(store: Store, tmp_path: Path) -> None:
+    def found(name: str, right: int) -> Standing:
+        winner = {"registered_model": NAME, **identity_of(candidate(tmp_path, name, right))}
+        return standing(store, winner)
+
+    assert found("first", 35) == Standing(None, None, False)
+    put_forward(store, candidate(tmp_path, "first", 35))
+    champion = f"first: version 1 of '{NAME}'"
+    assert found("first", 35) == Standing(champion, None, True)
+    # A queued experiment's model was never put forward.
+    assert found("worse", 21) == Standing(champion, None, False)
+    put_forward(store, candidate(tmp_path, "worse", 21))
+    worse = found("worse", 21)
+    assert worse.champion == champion and worse.is_registered
+    start = f"worse: version 2 of '{NAME}', alias 'challenger': val macro-F1 0.3"
+    assert worse.best is not None and worse.best.startswith(start)
+
+    put_forward(store, candidate(tmp_path, "best", 49))
+    assert found("first", 35).best == f"first: version 1 of '{NAME}', alias 'previous'"
+    roll_back(store, NAME)
+    assert found("best", 49).best == f"best: version 3 of '{NAME}': it was replaced by hand"
+    promote_by_hand(store, NAME, "3")
+    assert found("best", 49) == Standing(f"best: version 3 of '{NAME}'", None, True)
