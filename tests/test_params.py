@@ -42,6 +42,19 @@ training: {precision: auto}
 evaluate: {horizontal_flip: true, shift: 2}
 robustness: {quick: {samples: 56, severities: [2, 4]}, full: {samples: 700, severities: [1, 2, 3, 4, 5]}}
 promotion: {rules: [{minimum_improvement: 0.0}], challenger: true}
+gate:
+  significance: 0.005
+  max_drop:
+    accuracy: 0.02
+    balanced_accuracy: 0.02
+    macro_f1: 0.02
+    log_loss: 0.06
+    calibration_error: 0.03
+    class_f1: 0.07
+    best: 0.0
+  floors: {}
+  allow_removed: []
+  min_common_samples: 50
 models:
   tiny:
     architecture: cnn4
