@@ -46,7 +46,7 @@ def team(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Team:
         for who in ("AUTHOR", "COMMITTER")
         for what, value in (("NAME", ENGINEER), ("EMAIL", f"{ENGINEER}@example.org"))
     }
-    environment = clean_environment() | git | servers.objects.keys | servers.credentials
+    environment = clean_environment(servers.folder) | git | servers.objects.keys | servers.credentials
     first = Workplace(folder / "first", environment | {"MLFLOW_TRACKING_URI": servers.address}, outputs)
     first.folder.mkdir()
     plan = make_project(first, sample=bool(os.environ.get("FERFLOW_TEAM_SAMPLE")))

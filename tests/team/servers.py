@@ -33,13 +33,19 @@ auth_cache_ttl_seconds = 60
 """
 
 
-def clean_environment() -> dict[str, str]:
-    """Return the environment without servers and credentials of whoever runs the test."""
+def clean_environment(folder: Path) -> dict[str, str]:
+    """Return the environment without servers and credentials of whoever runs the test.
+
+    Args:
+        folder: Where an empty configuration of AWS is put, in place of the user's.
+    """
+    nothing = folder / "aws-config"
+    nothing.touch()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": str(nothing),
+        "AWS_SHARED_CREDENTIALS_FILE": str(nothing),
         "AWS_EC2_METADATA_DISABLED": "true",
         "PGPASSFILE": os.devnull,
         "DVC_NO_ANALYTICS": "true",
@@ -111,7 +117,7 @@ class Servers:
         users = self.folder / "mlflow-users.ini"
         users.write_text(_USERS.format(uri=self.postgres.uri("mlflow_auth"), admin=ADMIN))
         self.mlflow.environment = environment = {
-            **clean_environment(),
+            **clean_environment(self.folder),
             **self.objects.keys,
             "PGPASSWORD": self.postgres.passwords["mlflow"],
             "MLFLOW_AUTH_CONFIG_PATH": str(users),
