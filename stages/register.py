@@ -49,6 +49,8 @@ def main() -> None:
         name: TrainedModel(name, arguments.models / name / "model.keras", folder, costs[name])
         for name, folder in folders.items()
     }
+    card = arguments.reports / "model_card.md"
+    models[best["model"]] = replace(models[best["model"]], card=card)
     training = models[best["model"]].training()
     labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
     store = connect(f"ferflow-{params.dataset}")

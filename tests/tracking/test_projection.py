@@ -251,6 +251,31 @@ def test_what_a_greedy_ensemble_is_scored_by_is_said_where_it_is_registered(
     assert store.client.search_runs([store.experiment_id], f"tags.fingerprint = '{'1' * 64}'")
 
 
+def test_a_run_holds_the_report_the_best_ones_card_and_how_to_make_it_again(
+    store: Store, models: list[TrainedModel], data: DataUsed, tmp_path: Path
+) -> None:
+    card = tmp_path / "model_card.md"
+    card.write_text("the card")
+    (models[0].report / "damaged.parquet").write_bytes(b"only stages read it")
+    project(store, [replace(models[0], card=card), models[1]], data)
+    found = {run.data.tags["model"]: run for run in store.client.search_runs([store.experiment_id])}
+    listed = {
+        name: {
+            file.path
+            for folder in ("", "report")
+            for file in store.client.list_artifacts(run.info.run_id, folder)
+        }
+        for name, run in found.items()
+    }
+    assert {"model_card.md", "report/metrics.json"} <= listed["first"]
+    assert "report/damaged.parquet" not in listed["first"]
+    assert "model_card.md" not in listed["second"]
+    note = found["first"].data.tags["mlflow.note.content"]
+    assert "| macro-F1 | 0.400" in note
+    assert f"git checkout {found['first'].data.tags['git_commit']}" in note
+    assert "dvc repro evaluate@first" in note
+
+
 def test_missing_report_is_one_line(store: Store, models: list[TrainedModel], data: DataUsed) -> None:
     (models[0].report / "metrics.json").unlink()
     with pytest.raises(FerflowError, match=r"metrics\.json is missing: run `dvc repro`"):

@@ -40,12 +40,14 @@ class TrainedModel:
         file: The trained model; of the best one, the model as it was evaluated: what is registered.
         report: Holds training.json and history.csv of its training, and all that evaluation wrote.
         cost: What costs.json says of it.
+        card: The model card of the leaderboard that it is the best of; None for the others.
     """
 
     name: str
     file: Path
     report: Path
     cost: Mapping[str, Any] = field(default_factory=dict)
+    card: Path | None = None
 
     def training(self) -> dict[str, Any]:
         """Return training.json."""
@@ -64,11 +66,12 @@ class TrainedModel:
 
     def files(self) -> dict[str, Path]:
         """Return what goes to MLflow, by its path there: the report, without what only stages read."""
-        return {
+        report = {
             f"report/{file.relative_to(self.report).as_posix()}": file
             for file in sorted(self.report.rglob("*"))
             if file.is_file() and file.name not in _FOR_STAGES
         }
+        return report | ({self.card.name: self.card} if self.card else {})
 
     def metrics(self) -> dict[str, float]:
         """Return metrics.json and what the model costs with MLflow's names: `val/macro_f1` and so on."""
