@@ -168,6 +168,10 @@ team-test: ## The pipeline against a team's server: PostgreSQL, an S3 store, MLf
 	@$(MAKE) --no-print-directory env LOCK=team
 	$(if $(SAMPLE),FERFLOW_TEAM_SAMPLE=1) pytest -m slow tests/team
 
+.PHONY: test-convergence
+test-convergence: env ## Whatever happens to files, store and processes: one run for each training (minutes)
+	pytest -m slow tests/test_convergence.py
+
 .PHONY: workflows
 workflows: env ## Check the workflow files: their schema, and what is unsafe in them
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,109 +13,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from ferflow.data.synthetic.archive import even_counts, write_archive
 from ferflow.labels import EMOTIONS
-
-ROOT = Path(__file__).parent.parent
-DATASET = "tiny"
-#: The one ensemble of params.yaml: of whatever models there are.
-ENSEMBLE = "greedy_vote"
-
-
-class Project:
-    """A copy of this project with a tiny data set and two small models."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._told: tuple[dict[str, bytes], dict[str, Any]] | None = None
-        self.reports = folder / "reports" / DATASET / "quick"
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))},
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DVC_NO_ANALYTICS": "true",
-            "DO_NOT_TRACK": "true",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-
-    def run(self, *command: str, ok: bool = True) -> str:
-        result = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=self.folder,
-            # dvc.yaml sees to it that stages run the copy's code; only the helpers of this test need help.
-            env=self.environment | ({} if command[0] == "dvc" else {"PYTHONPATH": str(self.folder / "src")}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        output = result.stdout + result.stderr
-        assert (result.returncode == 0) is ok, output
-        return output
-
-    def set_params(self, **changes: Any) -> None:
-        """Set keys of params.yaml, given with `__` for the dots."""
-        file = self.folder / "params.yaml"
-        yaml = YAML()
-        content = yaml.load(file.read_text(encoding="utf-8"))
-        for path, value in changes.items():
-            *parents, last = path.split("__")
-            node = content
-            for parent in parents:
-                node = node[parent]
-            node[last] = value
-        with file.open("w", encoding="utf-8") as stream:
-            yaml.dump(content, stream)
-
-    def lock(self) -> str:
-        return (self.folder / "dvc.lock").read_text(encoding="utf-8")
-
-    def locked(self, stages: str) -> dict[str, Any]:
-        """What dvc.lock says of the stages whose names begin so; there are some."""
-        content = YAML(typ="safe", pure=True).load(self.lock())["stages"]
-        found = {name: content[name] for name in content if name.startswith(stages)}
-        assert found
-        return found
-
-    def store(self) -> dict[str, Any]:
-        """What MLflow holds, by the client of another process: none is opened in this one."""
-        if self._told is None or self._told[0] != self.files_of_store():
-            answer = json.loads(self.run("tests_store").splitlines()[-1])
-            # The same files hold the same: a process that loads MLflow takes seconds.
-            self._told = (self.files_of_store(), answer)
-        return copy.deepcopy(self._told[1])
-
-    def files_of_store(self) -> dict[str, bytes]:
-        """The digests of the files that MLflow keeps runs, versions and artifacts in."""
-        artifacts = (file for file in (self.folder / "mlruns").rglob("*") if file.is_file())
-        return {
-            str(file.relative_to(self.folder)): hashlib.sha256(file.read_bytes()).digest()
-            for file in (self.folder / "mlflow.db", *artifacts)
-        }
-
-
-STORE = """
-import json, mlflow
-client = mlflow.MlflowClient("sqlite:///mlflow.db")
-experiment = client.get_experiment_by_name("ferflow-tiny")
-runs = client.search_runs([experiment.experiment_id])
-versions = client.search_model_versions("name='ferflow-tiny'")
-champion = client.get_model_version_by_alias("ferflow-tiny", "champion")
-print(json.dumps({
-    "runs": sorted(
-        [r.data.tags["model"], r.info.status, r.data.tags["fingerprint"], len(r.data.params),
-         sorted(r.data.metrics), len(r.inputs.dataset_inputs),
-         sorted(f.path for f in client.list_artifacts(r.info.run_id, "report"))]
-        for r in runs
-    ),
-    "versions": sorted(
-        [str(v.version), *(v.tags[key] for key in ("model", "evaluate.shift", "promotion.result"))]
-        for v in versions
-    ),
-    "aliases": client.get_registered_model("ferflow-tiny").aliases,
-    "champion": [
-        str(champion.version), champion.tags["model"], champion.run_id in {r.info.run_id for r in runs}
-    ],
-}))
-"""
+from tiny_project import DATASET, ENSEMBLE, Project, make_project
 
 PREDICT = """
 import sys, mlflow, numpy as np
@@ -144,36 +37,8 @@ pd.DataFrame(ensemble.predict_on_batch(images)).to_parquet("voted.parquet")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("project")
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in listed.splitlines():
-        if not name.startswith(("reports/", "dvc.lock", "data/", "tests/")) and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-    write_archive(folder / "data" / "tiny.zip", even_counts(6), seed=1)
-    (folder / "src" / "tests_store.py").write_text(STORE)
-    (folder / "src" / "tests_predict.py").write_text(PREDICT)
-
-    project = Project(folder)
-    small = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))["models"]["cnn2_small"]
-    small["quick"]["phases"]["all"]["epochs"] = 2
-    # A deep copy: what is shared would become a YAML alias, and a change of one a change of both.
-    other = copy.deepcopy(small)
-    other["recipe"]["batch_size"] = 16
-    project.run("ferflow.choose", DATASET, "--source", "data/tiny.zip")
-    project.set_params(
-        validate__min_samples_per_label=6,
-        validate__min_label_signal=0,  # 126 faces tell too little
-        evaluate__shift=0,
-        models={"first": small, "second": other},
-    )
+    project = make_project(tmp_path_factory.mktemp("project"))
+    (project.folder / "src" / "tests_predict.py").write_text(PREDICT)
     return project
 
 

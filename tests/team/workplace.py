@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from team.processes import end_group
+from tiny_project import set_params
 
 
 class Workplace:
@@ -76,17 +75,7 @@ class Workplace:
 
     def set_params(self, **changes: Any) -> None:
         """Set keys of params.yaml, given with `__` for the dots."""
-        file = self.folder / "params.yaml"
-        yaml = YAML()
-        content = yaml.load(file.read_text(encoding="utf-8"))
-        for path, value in changes.items():
-            *parents, last = path.split("__")
-            node = content
-            for parent in parents:
-                node = node[parent]
-            node[last] = value
-        with file.open("w", encoding="utf-8") as stream:
-            yaml.dump(content, stream)
+        set_params(self.folder, changes)
 
     def commit(self, message: str) -> None:
         """Commit all that git does not ignore."""
