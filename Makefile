@@ -57,6 +57,8 @@ lock: env ## Resolve the dependencies of pyproject.toml anew, into hashed locks 
 
 # What `dvc repro` does: first the models, several at a time where they are small, then all that is left.
 define repro
+	@# Before DVC reads it: a misspelt switch would be a message about dvc.yaml.
+	@python stages/check.py
 	dvc repro validate
 	@python -m ferflow.parallel $(if $(JOBS),--jobs $(JOBS))
 	dvc repro

@@ -7,11 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ferflow.evaluation.model_info import read_model_info
 from ferflow.evaluation.report_folders import report_folders
 from ferflow.evaluation.training_time import together, training_time
 from ferflow.files import read_or_none, sha256_of_file, write_json
 from ferflow.params import load_params
+from ferflow.shared_machine import available_cores
 from ferflow.stage import heavy_imports, run
 
 
@@ -67,7 +70,15 @@ def main() -> None:
             # Models come first: what members took is known already.
             time = together([costs[each]["training"] for each in info.members], info.fingerprint)
         costs[name] = cost | {"training": time}
-        print(f"measure: {name}: {cost['milliseconds_per_image']} ms an image by batch size", flush=True)
+        times = cost["milliseconds_per_image"]
+        words = ", ".join(f"{time} ms an image in batches of {batch}" for batch, time in times.items())
+        print(f"measure: {name}: {words}", flush=True)
+    if psutil.getloadavg()[0] > available_cores() + 1:
+        print(
+            "measure: the machine is busy with other things, and times are too long: README.md says how to "
+            "measure again",
+            flush=True,
+        )
     write_json(arguments.out, costs)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from tabulate import tabulate
 from ferflow.dvc_command import run_dvc
 from ferflow.errors import FerflowError
 from ferflow.files import write_text
+from ferflow.git_command import git
 from ferflow.stage import run
 
 _SHOWN: Final = {"val_macro_f1": "val F1", "test_macro_f1": "test F1", "test_accuracy": "test accuracy"}
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--summary", type=Path, help="Markdown file to write, e.g. a CI job's summary")
     arguments = parser.parse_args()
 
-    if _git("rev-parse", "--verify", "--quiet", f"{arguments.base}^{{commit}}") is None:
+    if git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{arguments.base}^{{commit}}").returncode:
         raise FerflowError(
             f"git knows no commit '{arguments.base}': fetch it, with its history (`git fetch --unshallow`)."
         )
@@ -50,8 +50,9 @@ def main() -> None:
 
 
 def _leaderboard(base: str, path: Path) -> str:
-    before = _git("show", f"{base}:{path.as_posix()}")
-    return leaderboard_changes(None if before is None else pd.read_csv(io.BytesIO(before)), pd.read_csv(path))
+    shown = git("show", "--end-of-options", f"{base}:{path.as_posix()}")
+    before = None if shown.returncode else pd.read_csv(io.BytesIO(shown.stdout))
+    return leaderboard_changes(before, pd.read_csv(path))
 
 
 def leaderboard_changes(before: pd.DataFrame | None, after: pd.DataFrame) -> str:
@@ -84,13 +85,6 @@ def _row(name: str, then: Scores | None, now: Scores | None) -> list[str]:
 
 def _number(value: float, column: str) -> str:
     return f"{value:.0f}" if column == "rank" else f"{value:.3f}"
-
-
-def _git(*arguments: str) -> bytes | None:
-    """Return what git prints; None if it fails."""
-    command = ["git", *arguments]
-    result = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - no shell
-    return result.stdout if result.returncode == 0 else None
 
 
 if __name__ == "__main__":

@@ -126,10 +126,11 @@ class _Pool:
 
     def __init__(self, commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> None:
         self.failed: list[str] = []
+        self._all, self._done = len(commands), 0
         self._waiting = list(commands.items())
         self._environment = environment
         self._running: list[subprocess.Popen[str]] = []
-        self._width = max(map(len, commands))
+        self._width = max(map(len, ("parallel", *commands)))
         self._lock = threading.Lock()
 
     def work(self) -> None:
@@ -147,6 +148,10 @@ class _Pool:
                 if process.returncode != 0:
                     self.failed.append(name)
                     self._waiting.clear()
+                    continue
+                self._done += 1
+                done = self._done
+            self._print("parallel", f"{done} of {self._all} models are done")
 
     def _print(self, name: str, line: str) -> None:
         # With its end of line at once: another thread's would come between.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ferflow.dvc_command import run_dvc
 from ferflow.errors import FerflowError
 from ferflow.files import read_json, read_table
+from ferflow.git_command import git_text
 from ferflow.params import load_params
 from ferflow.stage import run
 
@@ -46,6 +47,11 @@ def main() -> None:
             "`make promote VERSION=<number>` chooses one."
         )
     closing = _closing_words(winner, found, reports / "index.html", store)
+    if git_text("status", "--porcelain", "--", "dvc.lock", "params.yaml", str(reports)):
+        closing += (
+            "\ncommit     git add --all && git commit: what is tried next is compared with this, "
+            "and can go back to it"
+        )
     print(f"\n{as_text(leaderboard)}\n\n{closing}")
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Protocol
 
 from ferflow.errors import FerflowError
+from ferflow.git_command import git
 
 #: What the gate reads of a commit: everything else stays in git.
 _WANTED: Final = re.compile(
     r"params\.yaml|reports/[^/]+/[^/]+/(leaderboard\.csv|champion\.json"
     r"|(models|ensembles)/[^/]+/(metrics\.json|predictions\.parquet))"
 )
-_SECONDS: Final = 120  # for git alone; reading some 100 MB of tables takes far less
 
 
 class Tree(Protocol):
@@ -54,7 +53,7 @@ class WorkTree:
             return set()
         # A pattern for folders says nothing of a name without a slash that is not there.
         asked = [*paths, *(f"{path}/" for path in paths)]
-        answer = _run(self._root, ["check-ignore", "-z", "--stdin"], "\0".join(asked).encode())
+        answer = git("check-ignore", "-z", "--stdin", root=self._root, given="\0".join(asked).encode())
         return {path.rstrip("/") for path in _split(answer.stdout)}
 
 
@@ -87,7 +86,7 @@ def resolve(root: Path, revision: str) -> str:
     Raises:
         FerflowError: There is no git checkout, or no such commit in it.
     """
-    found = _run(root, ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"])
+    found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", root=root)
     if found.returncode == 0:
         return found.stdout.decode().strip()
     if _git(root, "rev-parse", "--is-shallow-repository").strip() == b"true":
@@ -103,7 +102,7 @@ def resolve(root: Path, revision: str) -> str:
 def default_base(root: Path) -> str:
     """Return where the work tree left the main branch (origin's, or the local one); HEAD if there is none."""
     for branch in ("origin/main", "main"):
-        found = _run(root, ["merge-base", "HEAD", branch])
+        found = git("merge-base", "HEAD", branch, root=root)
         if found.returncode == 0:
             return found.stdout.decode().strip()
     return "HEAD"
@@ -112,7 +111,7 @@ def default_base(root: Path) -> str:
 def _blobs(root: Path, commit: str, paths: list[str]) -> list[bytes]:
     # ./ : the project may be a folder of a larger repository.
     request = "".join(f"{commit}:./{path}\n" for path in paths).encode()
-    answer = _run(root, ["cat-file", "--batch"], request).stdout
+    answer = git("cat-file", "--batch", root=root, given=request).stdout
     contents, place = [], 0
     for path in paths:
         end = answer.find(b"\n", place)
@@ -128,29 +127,13 @@ def _blobs(root: Path, commit: str, paths: list[str]) -> list[bytes]:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    result = _run(root, list(arguments))
+    result = git(*arguments, root=root)
     if result.returncode != 0:
         said = " ".join(result.stderr.decode(errors="replace").split()) or f"status {result.returncode}"
         raise FerflowError(
             f"git {arguments[0]} failed ({said}): the gate needs a git checkout, with its history."
         )
     return result.stdout
-
-
-def _run(root: Path, arguments: list[str], given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(  # noqa: S603 - fixed program; a revision stands behind --end-of-options
-            ["git", *arguments],  # noqa: S607 - whichever git the user works with
-            cwd=root,
-            input=given,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS,
-        )
-    except FileNotFoundError:
-        raise FerflowError("the gate needs git: install it, and run in a checkout.") from None
-    except subprocess.TimeoutExpired:
-        raise FerflowError(f"git {arguments[0]} took longer than {_SECONDS} s: try again.") from None
 
 
 def _split(listed: bytes) -> list[str]:

@@ -88,7 +88,10 @@ class Params(Strict):
     @model_validator(mode="after")
     def _dataset_exists(self) -> Params:
         if self.dataset not in self.datasets:
-            raise ValueError(f"dataset: '{self.dataset}' is not one of {', '.join(self.datasets)}")
+            raise ValueError(
+                f"dataset: '{self.dataset}' is not one of {', '.join(self.datasets)}"
+                f"{did_you_mean(self.dataset, self.datasets)}"
+            )
         return self
 
     @model_validator(mode="after")

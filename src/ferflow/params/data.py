@@ -114,21 +114,28 @@ def _bare_limit(value: Any) -> Any:
     return value if isinstance(value, dict | Limit) else {"limit": value}
 
 
+def _at_most_all(value: Limit) -> Limit:
+    if value.limit > 1:
+        raise ValueError(f"a fraction is at most 1 (found {value.limit})")
+    return value
+
+
 AnyLimit = Annotated[Limit, BeforeValidator(_bare_limit)]
+FractionLimit = Annotated[AnyLimit, AfterValidator(_at_most_all)]
 
 
 class ValidateParams(Strict):
     """Limits of the data gate."""
 
-    max_reject_fraction: AnyLimit
+    max_reject_fraction: FractionLimit
     min_samples: AnyLimit
     min_samples_per_label: AnyLimit
     min_image_size: Annotated[int, Field(ge=1)]
-    max_small_fraction: AnyLimit
+    max_small_fraction: FractionLimit
     min_pixel_std: Annotated[float, Field(ge=0)]
-    max_blank_fraction: AnyLimit
-    max_duplicate_fraction: AnyLimit
-    max_contradictory_fraction: AnyLimit
+    max_blank_fraction: FractionLimit
+    max_duplicate_fraction: FractionLimit
+    max_contradictory_fraction: FractionLimit
     max_leaked_samples: AnyLimit
     min_label_signal: AnyLimit
     max_brightness_drift: AnyLimit

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import tarfile
 from pathlib import Path
 
 from ferflow.errors import FerflowError
+from ferflow.git_command import git
 
 Files = dict[str, bytes]
 
@@ -23,9 +23,7 @@ def committed_files(base: str) -> Files:
     Raises:
         FerflowError: There is no such commit, or it has no results.
     """
-    command = ["git", "archive", "--format=tar", f"{base}^{{tree}}", "--", *_READ]
-    # The caller's words behind the checked ones, and no shell.
-    result = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+    result = git("archive", "--format=tar", "--end-of-options", f"{base}^{{tree}}", *_READ)
     if result.returncode != 0:
         said = result.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise FerflowError(

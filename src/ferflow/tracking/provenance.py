@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from ruamel.yaml.error import YAMLError
 
 from ferflow.errors import without_credentials
 from ferflow.files import sha256_of_json
+from ferflow.git_command import git_text
 
 #: What decides results, and not the files that the pipeline itself writes.
 _SOURCES: Final = ("src", "stages", "dvc.yaml", "params.yaml")
@@ -39,15 +39,15 @@ def provenance_tags(stage: str) -> dict[str, str]:
     tags = {"dvc_stage": stage, MLFLOW_SOURCE_NAME: f"dvc repro {stage}", MLFLOW_SOURCE_TYPE: "LOCAL"}
     if user := _user():
         tags[MLFLOW_USER] = user
-    commit = _git("rev-parse", "HEAD").strip()
+    commit = git_text("rev-parse", "HEAD").strip()
     if commit:
-        changed = _git("status", "--porcelain", "--", *_SOURCES)
+        changed = git_text("status", "--porcelain", "--", *_SOURCES)
         tags |= {
             "git_commit": commit,
             "git_dirty": str(bool(changed)).lower(),
             MLFLOW_GIT_COMMIT: commit,
-            MLFLOW_GIT_BRANCH: _git("rev-parse", "--abbrev-ref", "HEAD").strip(),
-            MLFLOW_GIT_REPO_URL: without_credentials(_git("remote", "get-url", "origin").strip()),
+            MLFLOW_GIT_BRANCH: git_text("rev-parse", "--abbrev-ref", "HEAD").strip(),
+            MLFLOW_GIT_REPO_URL: without_credentials(git_text("remote", "get-url", "origin").strip()),
         }
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc_experiment"] = name
@@ -60,7 +60,10 @@ def uncommitted_changes() -> str:
     New files are in it. It is empty where nothing is changed, outside of a git checkout, where the
     addresses in params.yaml hold credentials, and where it is too long to be kept with a run.
     """
-    objects, index = _git("rev-parse", "--git-path", "objects"), _git("rev-parse", "--git-path", "index")
+    objects, index = (
+        git_text("rev-parse", "--git-path", "objects"),
+        git_text("rev-parse", "--git-path", "index"),
+    )
     if not index:
         return ""
     # With an index and a store of objects of our own: the user's are not touched.
@@ -74,10 +77,10 @@ def uncommitted_changes() -> str:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(Path(objects.strip()).resolve()),
         }
         present = [name for name in _SOURCES if Path(name).exists()]
-        _git("add", "--all", "--", *present, environment=environment)
+        git_text("add", "--all", "--", *present, environment=environment)
         differences = ("diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "HEAD", "--")
-        addresses = _git(*differences, "params.yaml", environment=environment)
-        patch = _git(*differences, *_SOURCES, environment=environment)
+        addresses = git_text(*differences, "params.yaml", environment=environment)
+        patch = git_text(*differences, *_SOURCES, environment=environment)
     if without_credentials(addresses) != addresses or len(patch) > _LARGEST_PATCH:
         return ""
     return patch
@@ -129,19 +132,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # in a container, a user may have no name
         return ""
-
-
-def _git(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    try:
-        result = subprocess.run(  # noqa: S603 - fixed program, our own arguments
-            ["git", *arguments],  # noqa: S607 - whichever git the user works with
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=Path.cwd(),
-            env=os.environ | (environment or {}),
-            timeout=30,
-        )
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
-        return ""
-    return result.stdout if result.returncode == 0 else ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 
 from ferflow.dvc_command import run_dvc
 from ferflow.errors import FerflowError
+from ferflow.git_command import git
 
 _UNFINISHED = ("Queued", "Running")
 
@@ -67,14 +67,8 @@ def require_in_git(paths: Sequence[str]) -> None:
 
 
 def _git(*arguments: str) -> str:
-    result = subprocess.run(  # noqa: S603 - fixed program, our own arguments
-        ["git", *arguments],  # noqa: S607 - whichever git the user works with
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = git(*arguments)
     if result.returncode != 0:
-        raise FerflowError(
-            f"git: {result.stderr.strip().splitlines()[0]}; trials need a git repository with a commit."
-        )
-    return result.stdout
+        said = result.stderr.decode(errors="replace").strip().splitlines()[0]
+        raise FerflowError(f"git: {said}; trials need a git repository with a commit.")
+    return result.stdout.decode()

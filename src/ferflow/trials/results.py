@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from ferflow.data.labelled import labelled_samples
 from ferflow.errors import FerflowError
 from ferflow.evaluation.model_info import read_model_info
 from ferflow.files import read_json, read_table
+from ferflow.git_command import git
 from ferflow.params import EvaluateParams, Params, Recipe
 from ferflow.summary import where_to_compare
 from ferflow.trials.grid import Trial, as_word
@@ -110,11 +110,7 @@ def as_text(trials: Mapping[str, Trial], results: Mapping[str, Result], present:
 
 def _extract(commit: str, where: Path, folder: Path) -> Path:
     """Write a report as it is in an experiment's commit into `folder`; return where it lies."""
-    packed = subprocess.run(  # noqa: S603 - fixed program, our own arguments
-        ["git", "archive", "--format=tar", commit, where.as_posix()],  # noqa: S607 - the user's git
-        capture_output=True,
-        check=False,
-    )
+    packed = git("archive", "--format=tar", commit, where.as_posix())
     if packed.returncode != 0:
         raise FerflowError(
             f"the experiment {folder.name} has no {where}: `dvc exp remove {folder.name}`, then try again."
