@@ -59,9 +59,9 @@ def where_to_compare(store: Store) -> str:
     """Return how to come to the page of MLflow that has the runs of an experiment."""
     from ferflow.tracking.saved_view import view_address
 
-    if store.uri.startswith("sqlite"):
-        return f"make ui, then {view_address('http://127.0.0.1:5000', store.experiment_id)}"
-    return view_address(store.uri, store.experiment_id)
+    if store.uri.startswith("http"):
+        return view_address(store.uri, store.experiment_id)
+    return f"make ui, then {view_address('http://127.0.0.1:5000', store.experiment_id)}"
 
 
 def _closing_words(winner: dict[str, Any], found: Standing, page: Path, store: Store) -> str:

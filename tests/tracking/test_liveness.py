@@ -33,6 +33,11 @@ def test_a_run_of_this_process_is_alive_however_long_it_is_silent(store: Store) 
     assert _status_after(store, process_tag(), started=9 * _HOUR) == ("RUNNING", 0)
 
 
+def test_a_step_of_the_clock_kills_no_run(store: Store) -> None:
+    machine, process, started = process_tag().rsplit(" ", 2)
+    assert _status_after(store, f"{machine} {process} {float(started) + 2:.2f}") == ("RUNNING", 0)
+
+
 @pytest.mark.parametrize(
     "process",
     [

@@ -6,16 +6,18 @@ from pathlib import Path
 import pytest
 
 from ferflow.tracking.provenance import (
+    NO_PATCH,
     how_to_reproduce,
     lock_sha256,
     provenance_tags,
     uncommitted_changes,
+    why_not_kept,
 )
 
 
 def _git(*arguments: str) -> str:
     author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-    return subprocess.run(["git", *author, *arguments], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(["git", *author, *arguments], check=True, capture_output=True).stdout.decode()
 
 
 @pytest.fixture
@@ -32,9 +34,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _contents(folder: Path) -> dict[str, str]:
+def _contents(folder: Path) -> dict[str, bytes]:
     return {
-        str(file.relative_to(folder)): file.read_text()
+        str(file.relative_to(folder)): file.read_bytes()
         for file in folder.rglob("*")
         if file.is_file() and ".git" not in file.parts
     }
@@ -49,12 +51,13 @@ def test_a_clean_checkout_is_its_commit(checkout: Path) -> None:
     assert (tags["git_commit"], tags["git_dirty"]) == (commit, "false")
     assert tags["mlflow.source.name"] == "dvc repro train@cnn4"
     assert tags["mlflow.source.git.commit"] == commit
-    assert uncommitted_changes() == ""
+    assert uncommitted_changes() == b""
 
 
 def test_changes_make_the_work_tree_again_from_the_commit(checkout: Path, tmp_path: Path) -> None:
     _git("rm", "--quiet", "stages/train.py")
-    (checkout / "src" / "code.py").write_text("changed\n")
+    # Windows's ends of lines, and no UTF-8: a patch is bytes.
+    (checkout / "src" / "code.py").write_bytes(b"changed\r\n\xe9\r\n")
     (checkout / "src" / "new.py").write_text("new\n")
     (checkout / "src" / "new.bin").write_bytes(bytes(range(256)))
     (checkout / "params.yaml").write_text("staged\n")
@@ -66,21 +69,48 @@ def test_changes_make_the_work_tree_again_from_the_commit(checkout: Path, tmp_pa
     assert (_git("status", "--porcelain"), _git("count-objects")) == before
     other = tmp_path / "other"
     _git("clone", "--quiet", str(checkout), str(other))
-    (tmp_path / "changes.patch").write_text(patch)
+    assert why_not_kept(patch) == ""
+    (tmp_path / "changes.patch").write_bytes(patch)
     _git("-C", str(other), "apply", str(tmp_path / "changes.patch"))
     assert (other / "src" / "new.bin").read_bytes() == bytes(range(256))
-    (other / "src" / "new.bin").unlink()
-    (checkout / "src" / "new.bin").unlink()
     assert _contents(other) == _contents(checkout)
 
 
-@pytest.mark.parametrize("source", ["https://user:word@host/data.zip", "https://host/data.zip?token=abc"])
-def test_an_address_with_credentials_is_kept_nowhere(checkout: Path, source: str) -> None:
-    (checkout / "params.yaml").write_text(f"source: {source}\n")
-    assert uncommitted_changes() == ""
-    _git("remote", "add", "origin", source)
-    assert "word" not in str(provenance_tags("train@cnn4"))
-    assert "abc" not in str(provenance_tags("train@cnn4"))
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("params.yaml", "source: https://user:word@host/data.zip"),
+        ("params.yaml", "source: https://host/data.zip?token=abc"),
+        ("params.yaml", "password: hunter2"),
+        ("dvc.yaml", "cmd: curl https://ann:hunter2@host/data"),
+        ("src/code.py", 'AWS_SECRET_ACCESS_KEY = "abc/123"'),
+    ],
+)
+def test_what_may_hold_credentials_is_not_kept_and_the_page_says_so(
+    checkout: Path, file: str, text: str
+) -> None:
+    (checkout / file).write_text(f"{text}\n")
+    reason = why_not_kept(uncommitted_changes())
+    assert "password" in reason
+    tags = {"git_commit": "abc", "git_dirty": "true", NO_PATCH: reason}
+    page = how_to_reproduce(tags, "evaluate@cnn4", {})
+    assert reason in page
+    assert "git apply" not in page
+
+
+def test_a_patch_that_is_too_long_or_that_git_does_not_tell_is_not_kept() -> None:
+    assert "longer than 1,000,000" in why_not_kept(b"x" * 1_000_001)
+    assert "does not tell" in why_not_kept(b"")
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("address", ["https://user:word@host/ferflow", "https://host/ferflow?token=abc"])
+def test_the_address_of_the_repository_is_logged_without_credentials(address: str) -> None:
+    _git("remote", "add", "origin", address)
+    tags = provenance_tags("train@cnn4")
+    assert tags["mlflow.source.git.repoURL"].startswith("https://host/ferflow")
+    assert "word" not in str(tags)
+    assert "abc" not in str(tags)
 
 
 def test_outside_of_git_a_run_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +119,7 @@ def test_outside_of_git_a_run_has_no_commit(tmp_path: Path, monkeypatch: pytest.
     tags = provenance_tags("train@cnn4")
     assert tags["dvc_stage"] == "train@cnn4"
     assert not [name for name in tags if "git" in name]
-    assert uncommitted_changes() == ""
+    assert uncommitted_changes() == b""
     assert "no commit" in how_to_reproduce(tags, "evaluate@cnn4", {})
 
 

@@ -35,6 +35,21 @@ def test_the_view_is_saved_once_and_shows_what_is_logged(store: Store) -> None:
     assert {chart["metricSectionId"] for chart in state["compareRunCharts"]} == sections
 
 
+def test_what_people_have_written_stays(store: Store) -> None:
+    save_view(store, "sample")
+    name = f"mlflow.sharedViewState.{VIEW}"
+    saved = json.loads(store.client.get_experiment(store.experiment_id).tags[name])
+    theirs = {"mlflow.note.content": "Our notes.", name: json.dumps(saved | {"updatedAt": 1})}
+    for key, value in theirs.items():
+        store.client.set_experiment_tag(store.experiment_id, key, value)
+    save_view(store, "sample")
+    assert theirs.items() <= store.client.get_experiment(store.experiment_id).tags.items()
+    # An earlier version of ours is brought up to date.
+    store.client.set_experiment_tag(store.experiment_id, name, json.dumps(saved | {"name": "old"}))
+    save_view(store, "sample")
+    assert json.loads(store.client.get_experiment(store.experiment_id).tags[name]) == saved
+
+
 def test_the_address_opens_the_view() -> None:
     table = view_address("http://host:5000/", "7")
     assert table == (

@@ -19,6 +19,7 @@ PROCESS: Final = "process"
 #: On another machine a run that has shown no sign of life for so long is taken for dead. System metrics are
 #: logged every few seconds; if it is alive after all, it says so when it ends.
 _SILENCE_SECONDS: Final = 3600
+_CLOCK_SECONDS: Final = 60
 _SIGN_OF_LIFE: Final = "system/system_memory_usage_megabytes"
 
 
@@ -34,13 +35,15 @@ def is_alive(store: Store, run: Run) -> bool:
         store: An open store.
         run: With the status RUNNING.
     """
-    machine, _, process = run.data.tags.get(PROCESS, "").rpartition(" ")[0].rpartition(" ")
+    rest, _, noted = run.data.tags.get(PROCESS, "").rpartition(" ")
+    machine, _, process = rest.rpartition(" ")
     if machine == platform.node():
         try:
             started = psutil.Process(int(process)).create_time()
         except (psutil.Error, ValueError):
             return False
-        return bool(run.data.tags[PROCESS].endswith(f" {started:.2f}"))
+        # When a process started follows from when the machine did, which moves with its clock.
+        return bool(abs(started - float(noted)) < _CLOCK_SECONDS)
     return time.time() - _last_sign_of_life(store, run) / 1000 < _SILENCE_SECONDS
 
 

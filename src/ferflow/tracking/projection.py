@@ -16,14 +16,7 @@ from ferflow.files import read_json, read_table
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.liveness import end_dead_runs
 from ferflow.tracking.provenance import how_to_reproduce, lock_sha256
-from ferflow.tracking.runs import (
-    EPOCH_METRICS,
-    find_run,
-    log_results,
-    matches_history,
-    rebuild_run,
-    stage_of,
-)
+from ferflow.tracking.runs import EPOCH_METRICS, ensure_run, log_results, stage_of
 from ferflow.tracking.saved_view import save_view
 from ferflow.tracking.store import Store, errors_in_one_line
 
@@ -110,9 +103,7 @@ def project(store: Store, models: Sequence[TrainedModel], data: DataUsed) -> lis
         save_view(store, data.name)
         for model in models:
             training, history = model.training(), model.history()
-            run = find_run(store, training["fingerprint"])
-            if run is None or not matches_history(store, run, history):
-                run = rebuild_run(store, training, history, data)
+            run = ensure_run(store, training, history, data)
             log_results(store, run, model.metrics(), model.files(), _tags(model, training, run))
             runs.append(run)
     return runs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -23,11 +24,21 @@ from ruamel.yaml.error import YAMLError
 
 from ferflow.errors import without_credentials
 from ferflow.files import sha256_of_json
-from ferflow.git_command import git_text
+from ferflow.git_command import git, git_text
 
 #: What decides results, and not the files that the pipeline itself writes.
 _SOURCES: Final = ("src", "stages", "dvc.yaml", "params.yaml")
-_LARGEST_PATCH: Final = 1_000_000  # characters
+#: Under which name `uncommitted_changes` is kept with a run.
+PATCH: Final = "reproduce/changes.patch"
+#: Tag that says why it is not.
+NO_PATCH: Final = "git_patch_left_out"
+
+_LARGEST_PATCH: Final = 1_000_000
+#: An address with a user in it, or what looks like a secret with its value: rather one patch too few.
+_CREDENTIALS: Final = re.compile(
+    rb"(?i)://[^\s/@]+@|[\w-]*(?:password|passwd|secret|token|credential|access_?key|api_?key|signature)"
+    rb"[\w-]*[\"']?\s*[:=]\s*[\"']?[\w/+.-]{3,}"
+)
 
 
 def provenance_tags(stage: str) -> dict[str, str]:
@@ -54,36 +65,44 @@ def provenance_tags(stage: str) -> dict[str, str]:
     return {name: value for name, value in tags.items() if value}
 
 
-def uncommitted_changes() -> str:
+def uncommitted_changes() -> bytes:
     """Return what turns HEAD into the work tree, of all that decides results: a patch for `git apply`.
 
-    New files are in it. It is empty where nothing is changed, outside of a git checkout, where the
-    addresses in params.yaml hold credentials, and where it is too long to be kept with a run.
+    New files are in it. It is empty where nothing is changed, and outside of a git checkout.
     """
-    objects, index = (
-        git_text("rev-parse", "--git-path", "objects"),
-        git_text("rev-parse", "--git-path", "index"),
-    )
-    if not index:
-        return ""
+    index = Path(git_text("rev-parse", "--git-path", "index").strip())
+    objects = Path(git_text("rev-parse", "--git-path", "objects").strip())
+    if not index.name:
+        return b""
     # With an index and a store of objects of our own: the user's are not touched.
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "index"
-        if Path(index.strip()).is_file():
-            shutil.copy(index.strip(), own)
+        if index.is_file():
+            shutil.copy(index, own)
         environment = {
             "GIT_INDEX_FILE": str(own),
             "GIT_OBJECT_DIRECTORY": folder,
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(Path(objects.strip()).resolve()),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects.resolve()),
         }
         present = [name for name in _SOURCES if Path(name).exists()]
-        git_text("add", "--all", "--", *present, environment=environment)
-        differences = ("diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "HEAD", "--")
-        addresses = git_text(*differences, "params.yaml", environment=environment)
-        patch = git_text(*differences, *_SOURCES, environment=environment)
-    if without_credentials(addresses) != addresses or len(patch) > _LARGEST_PATCH:
-        return ""
-    return patch
+        git("add", "--all", "--", *present, environment=environment)
+        options = ("--cached", "--binary", "--no-color", "--no-ext-diff", "HEAD")
+        return git("diff", *options, "--", *_SOURCES, environment=environment).stdout
+
+
+def why_not_kept(patch: bytes) -> str:
+    """Return why a patch is not kept with a run; nothing if it is.
+
+    Args:
+        patch: From `uncommitted_changes`, of a work tree that has some.
+    """
+    if not patch:
+        return "git does not tell them"
+    if len(patch) > _LARGEST_PATCH:
+        return f"they are longer than {_LARGEST_PATCH:,} bytes"
+    if _CREDENTIALS.search(patch):
+        return "they may hold a password, key or token"
+    return ""
 
 
 def lock_sha256(stage: str, lock: Path = Path("dvc.lock")) -> str | None:
@@ -113,18 +132,21 @@ def how_to_reproduce(tags: Mapping[str, str], evaluation: str, views: Mapping[st
     """
     if "git_commit" not in tags:
         return "It was not made in a git checkout: there is no commit to go back to."
-    patched = [f"git apply changes.patch   # {PATCH} among the run's artifacts"]
+    changes = []
+    if tags.get("git_dirty") == "true":
+        left_out = tags.get(NO_PATCH)
+        changes = [
+            f"# and the changes that are not kept here: {left_out}"
+            if left_out
+            else f"git apply changes.patch   # {PATCH} among the run's artifacts"
+        ]
     commands = [
         f"git checkout {tags['git_commit']}",
-        *(patched if tags.get("git_dirty") == "true" else []),
+        *changes,
         f"python -m ferflow.switch {' '.join(f'{key}={value}' for key, value in views.items())}",
         f"dvc repro {evaluation}",
     ]
     return "\n".join(["Make it again:", "", "```", *commands, "```"])
-
-
-#: Under which name `uncommitted_changes` is kept with a run.
-PATCH: Final = "reproduce/changes.patch"
 
 
 def _user() -> str:

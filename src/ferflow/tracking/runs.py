@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,14 @@ from ferflow.errors import FerflowError, without_credentials
 from ferflow.files import sha256_of_file, sha256_of_json
 from ferflow.tracking.data_used import DataUsed, log_dataset
 from ferflow.tracking.liveness import PROCESS, end_dead_runs, process_tag
-from ferflow.tracking.provenance import PATCH, provenance_tags, uncommitted_changes
+from ferflow.tracking.provenance import (
+    NO_PATCH,
+    PATCH,
+    provenance_tags,
+    uncommitted_changes,
+    why_not_kept,
+)
+from ferflow.tracking.registry_lock import registry_lock
 from ferflow.tracking.store import Store, errors_in_one_line, quoted
 
 #: history.csv's columns and the metrics they are logged as; MLflow groups names at the slash.
@@ -75,18 +83,41 @@ def _start_run(store: Store, training: Mapping[str, Any], data: DataUsed, hardwa
     try:
         with errors_in_one_line(store.uri):
             end_dead_runs(store)
-            if any(_finished(run) or _running(run) for run in _runs(store, training["fingerprint"])):
-                return None
-            delete_runs(store, training["fingerprint"])
-            run = _create_run(store, training, data)
-            for name, value in (("hardware", hardware), (PROCESS, process_tag())):
-                store.client.set_tag(run.info.run_id, name, value)
+            with _lock(store):
+                if any(_finished(run) or _running(run) for run in _runs(store, training["fingerprint"])):
+                    return None
+                delete_runs(store, training["fingerprint"])
+                run = _create_run(store, training, data, {"hardware": hardware, PROCESS: process_tag()})
             mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
             mlflow.start_run(run_id=run.info.run_id, log_system_metrics=True)
             return run
     except FerflowError as error:
         print(f"warning: {error} The training is not logged until then.", file=sys.stderr, flush=True)
         return None
+
+
+def ensure_run(store: Store, training: Mapping[str, Any], history: pd.DataFrame, data: DataUsed) -> Run:
+    """Return the one finished run of a training; what is not as its files say is made again from them.
+
+    Args:
+        store: An open store.
+        training: training.json.
+        history: history.csv; no row of an ensemble.
+        data: The data that the training used.
+    """
+    runs = _runs(store, training["fingerprint"])
+    if len(runs) == 1 and _finished(runs[0]) and matches_history(store, runs[0], history):
+        return runs[0]
+    with _lock(store):
+        # Another process may have made it meanwhile.
+        finished = [run for run in _runs(store, training["fingerprint"]) if _finished(run)]
+        kept = next((run for run in finished if matches_history(store, run, history)), None)
+        if kept is None:
+            return rebuild_run(store, training, history, data)
+        for run in finished:
+            if run.info.run_id != kept.info.run_id:
+                store.client.delete_run(run.info.run_id)
+        return kept
 
 
 def rebuild_run(store: Store, training: Mapping[str, Any], history: pd.DataFrame, data: DataUsed) -> Run:
@@ -178,7 +209,9 @@ def _running(run: Run) -> bool:
     return bool(run.info.status == RunStatus.to_string(RunStatus.RUNNING))
 
 
-def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Run:
+def _create_run(
+    store: Store, training: Mapping[str, Any], data: DataUsed, tags: Mapping[str, str] | None = None
+) -> Run:
     name, fingerprint = training["model"], training["fingerprint"]
     run = store.client.create_run(
         store.experiment_id,
@@ -191,15 +224,33 @@ def _create_run(store: Store, training: Mapping[str, Any], data: DataUsed) -> Ru
             # How to find the runs of an ensemble's members.
             **{f"member.{each}": of for each, of in training.get("member_fingerprints", {}).items()},
             **provenance_tags(f"{stage_of(training)}@{name}"),
+            **(tags or {}),
         },
     )
     params = {key: training[key] for key in ("architecture", "seed", "dataset", "budget", "precision")}
     params |= _flatten(training["recipe"])
     store.client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
     log_dataset(store, run, data)
-    if patch := uncommitted_changes():
-        store.client.log_text(run.info.run_id, patch, PATCH)
+    if run.data.tags.get("git_dirty") == "true":
+        _log_changes(store, run)
     return run
+
+
+def _log_changes(store: Store, run: Run) -> None:
+    """Keep with a run what was not committed when it was made, or say why not."""
+    patch = uncommitted_changes()
+    if reason := why_not_kept(patch):
+        store.client.set_tag(run.info.run_id, NO_PATCH, reason)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / Path(PATCH).name
+        file.write_bytes(patch)
+        store.client.log_artifact(run.info.run_id, str(file), str(Path(PATCH).parent))
+
+
+def _lock(store: Store) -> contextlib.AbstractContextManager[None]:
+    """Return the lock under which the runs of an experiment are found and made, by one process at a time."""
+    return registry_lock(store.client, f"runs-of-experiment-{store.experiment_id}")
 
 
 def _epoch_logger(store: Store, run_id: str) -> Callable[[Mapping[Any, Any]], None]:

@@ -57,7 +57,7 @@ ferflow on the data set `{dataset}`: open the view **{view}** in the menu *Views
 
 
 def save_view(store: Store, dataset: str) -> None:
-    """Save the view in the experiment, and describe the experiment; what is there already is not written.
+    """Save the view in the experiment, and describe the experiment; what people have written stays.
 
     Args:
         store: An open store.
@@ -72,7 +72,7 @@ def save_view(store: Store, dataset: str) -> None:
     }
     present = store.client.get_experiment(store.experiment_id).tags
     for name, value in tags.items():
-        if present.get(name) != value:
+        if present.get(name) != value and _is_ours(present.get(name, "")):
             store.client.set_experiment_tag(store.experiment_id, name, value)
 
 
@@ -86,6 +86,11 @@ def view_address(base: str, experiment_id: str, *, charts: bool = False) -> str:
     """
     mode = "&compareRunsMode=CHART" if charts else ""
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{_TRAINING}&viewStateShareKey={VIEW}{mode}"
+
+
+def _is_ours(value: str) -> bool:
+    """Return whether a tag is missing, or an earlier version's: what the UI saves has the time of it."""
+    return not value or value.startswith(_DESCRIPTION[:20]) or '"updatedAt": 0' in value
 
 
 def _state() -> dict[str, Any]:
