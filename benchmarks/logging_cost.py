@@ -2,8 +2,8 @@
 
 A temporary SQLite store is filled with the runs of a folder of reports, as the stages do it: each is begun,
 told its epochs, ended, and completed with scores and artifacts. The median of the models counts. The store
-is made in a first run that is not counted; importing MLflow is timed in a process of its own that has
-imported Keras before, as the train stage has.
+is made before, which is not counted; importing MLflow and opening the store are timed in processes of their
+own that have imported Keras before, as the train stage has.
 
     python benchmarks/logging_cost.py --reports reports/sample/quick
 """
@@ -25,16 +25,19 @@ from ferflow.files import read_json, read_table
 from ferflow.params import load_params
 from ferflow.stage import run
 
+_START: Final = ("importing MLflow", "opening the store")
 _PARTS: Final = (
-    "opening the store",
     "a run that begins, is told its epochs, and ends",
     "its scores, report and figures, in the register stage",
 )
-_IMPORTS: Final = """
+_PROGRAM: Final = """
 import time, keras
 start = time.perf_counter()
 import ferflow.tracking.runs
-print(time.perf_counter() - start)
+from ferflow.tracking.store import connect
+imported = time.perf_counter()
+connect("ferflow-benchmark")
+print(imported - start, time.perf_counter() - imported)
 """
 
 
@@ -46,11 +49,12 @@ def main() -> None:
     parser.add_argument("--reports", type=Path, default=Path("reports/sample/quick"), help="of one budget")
     arguments = parser.parse_args()
 
-    imports = [seconds_of_imports() for _ in range(3)]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         parts = measure(arguments.reports)
-    print(as_table({"importing MLflow": statistics.median(imports), **parts}))
+        starts = [seconds_of_start() for _ in range(3)]
+    medians = (statistics.median(values) for values in zip(*starts, strict=True))
+    print(as_table({**dict(zip(_START, medians, strict=True)), **parts}))
 
 
 def measure(reports: Path) -> dict[str, float]:
@@ -69,30 +73,29 @@ def measure(reports: Path) -> dict[str, float]:
     ]
     rows = read_table(models[0].report / "predictions.parquet")[["sample_id", "label", "split"]]
     data = DataUsed(params.dataset, params.source.source, rows, "0" * 64)
-    connect("ferflow-benchmark")
+    store = connect("ferflow-benchmark")
 
     seconds: dict[str, list[float]] = {}
     for model in models:
         start = time.perf_counter()
-        store = connect("ferflow-benchmark")
-        opened = time.perf_counter()
         with live_run(store, model.training(), data) as log_epoch:
             for epoch in model.history().to_dict("records"):
                 log_epoch(epoch)
         trained = time.perf_counter()
         project(store, [model], data)
-        moments = (opened - start, trained - opened, time.perf_counter() - trained)
+        moments = (trained - start, time.perf_counter() - trained)
         for part, taken in zip(_PARTS, moments, strict=True):
             seconds.setdefault(part, []).append(taken)
     return {part: statistics.median(values) for part, values in seconds.items()}
 
 
-def seconds_of_imports() -> float:
-    """Return how long MLflow takes to import, in a new process that has Keras already."""
+def seconds_of_start() -> tuple[float, float]:
+    """Return how long MLflow takes to import and its store to open, in a process that has Keras already."""
     answer = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", _IMPORTS], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True
     )
-    return float(answer.stdout.splitlines()[-1])
+    imports, store = map(float, answer.stdout.split()[-2:])
+    return imports, store
 
 
 def as_table(seconds: dict[str, float]) -> str:
