@@ -126,7 +126,7 @@ def test_outside_of_git_a_run_has_no_commit(tmp_path: Path, monkeypatch: pytest.
 def test_the_commands_that_make_a_run_again_apply_what_was_changed() -> None:
     views = {"evaluate.horizontal_flip": "true", "evaluate.shift": "2"}
     clean = how_to_reproduce({"git_commit": "abc", "git_dirty": "false"}, "evaluate@cnn4", views)
-    assert clean.splitlines()[2:] == [
+    assert clean.splitlines() == [
         "```",
         "git checkout abc",
         "python -m ferflow.switch evaluate.horizontal_flip=true evaluate.shift=2",

@@ -124,7 +124,8 @@ def _tags(model: TrainedModel, training: Mapping[str, Any], run: Run) -> dict[st
     description = (
         f"**{model.name}** (`{training['architecture']}`) on data set `{training['dataset']}`, "
         f"`{training['budget']}` budget, {training['precision']} on {training['device']}.\n\n"
-        f"{_scores(model.metrics())}\n\n{how_to_reproduce(run.data.tags, evaluation, views)}"
+        # First: MLflow hides what is below some lines behind a click.
+        f"{how_to_reproduce(run.data.tags, evaluation, views)}\n\n{_scores(model.metrics())}"
     )
     return {
         "mlflow.note.content": description,

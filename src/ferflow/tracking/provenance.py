@@ -146,7 +146,7 @@ def how_to_reproduce(tags: Mapping[str, str], evaluation: str, views: Mapping[st
         f"python -m ferflow.switch {' '.join(f'{key}={value}' for key, value in views.items())}",
         f"dvc repro {evaluation}",
     ]
-    return "\n".join(["Make it again:", "", "```", *commands, "```"])
+    return "\n".join(["```", *commands, "```"])
 
 
 def _user() -> str:
