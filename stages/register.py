@@ -52,7 +52,8 @@ def main() -> None:
     card = arguments.reports / "model_card.md"
     models[best["model"]] = replace(models[best["model"]], card=card)
     training = models[best["model"]].training()
-    labelled = labelled_samples(read_table(arguments.samples), read_table(arguments.splits))
+    samples = read_table(arguments.samples)
+    labelled = labelled_samples(samples, read_table(arguments.splits))
     store = connect(f"ferflow-{params.dataset}")
     name = params.source.registered_model
     data = DataUsed(
@@ -69,12 +70,15 @@ def main() -> None:
         if is_experiment_copy():
             print(f"register: {model.name} is the best of this experiment; {name}@champion stays as it is")
         else:
+            height, width, channels = open_images(arguments.images).shape[1:]
             validation = ValidationSplit(
-                labelled.loc[labelled["split"] == "val", ["sample_id", "label", "row"]],
-                open_images(arguments.images),
+                labelled.loc[labelled["split"] == "val", ["sample_id", "label"]].merge(
+                    samples[["sample_id", "sha256"]], on="sample_id", validate="one_to_one"
+                ),
+                (height, width, channels),
             )
             candidate = candidate_of(model, validation, EMOTIONS, view_tags(model))
-            result = register(store, name, runs[model.name], candidate, params.promotion, validation)
+            result = register(store, name, runs[model.name], candidate, params.promotion)
             print(f"register: {result}")
     # No version number and no run id: they belong to one store, this file to all of them.
     write_json(

@@ -38,7 +38,7 @@ def main() -> None:
 
     store = connect(f"ferflow-{params.dataset}")
     found = standing(store, winner)
-    if found.champion is None or not found.is_registered:
+    if found.champion is None or not found.was_put_forward:
         run_dvc("repro", "--single-item", "--force", "register")
         found = standing(store, winner)
     if found.champion is None:

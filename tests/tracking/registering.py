@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -34,11 +36,11 @@ def validation(side: int = 4, first: int = 0) -> ValidationSplit:
     samples = pd.DataFrame(
         {
             "sample_id": [f"{first + number:016x}" for number in range(SAMPLES)],
-            "label": [EMOTIONS[number % len(EMOTIONS)] for number in range(SAMPLES)],
-            "row": range(SAMPLES),
+            "label": [EMOTIONS[(first + number) % len(EMOTIONS)] for number in range(SAMPLES)],
+            "sha256": [f"{first + number:064x}" for number in range(SAMPLES)],
         }
     )
-    return ValidationSplit(samples, np.zeros((SAMPLES, side, side, 1), np.uint8))
+    return ValidationSplit(samples, (side, side, 1))
 
 
 def answers(split: ValidationSplit, right: int) -> pd.DataFrame:
@@ -46,7 +48,7 @@ def answers(split: ValidationSplit, right: int) -> pd.DataFrame:
     labels = split.samples["label"]
     wrong = [EMOTIONS[(EMOTIONS.index(label) + 1) % len(EMOTIONS)] for label in labels]
     predicted = [*labels[:right], *wrong[right:]]
-    return split.samples[["sample_id", "label"]].assign(predicted=predicted)
+    return split.samples.assign(predicted=predicted)
 
 
 def candidate(
@@ -65,7 +67,7 @@ def candidate(
         name=name,
         fingerprint=name * 8,
         file=file,
-        image_shape=(split.images.shape[1], split.images.shape[2], 1),
+        image_shape=split.image_shape,
         labels=labels,
         description=name,
         tags={"model": name, **{key.replace("/", "_"): str(cost) for key, cost in (costs or {}).items()}},
@@ -75,7 +77,7 @@ def candidate(
 
 
 def log_without_keras(store: Store, run: Run, what: Candidate) -> str:
-    """Stand in for `log_candidate`: a model that can be found and compared, but not asked."""
+    """Stand in for `log_candidate`: a model that can be found and compared, but not loaded."""
     made = store.client.create_logged_model(
         run.info.experiment_id, name=what.name, source_run_id=run.info.run_id
     )
@@ -83,6 +85,7 @@ def log_without_keras(store: Store, run: Run, what: Candidate) -> str:
     inputs = Schema([TensorSpec(np.dtype(np.uint8), shape)])
     with tempfile.TemporaryDirectory() as folder:
         write_parquet(Path(folder) / "artifacts" / ANSWERS, what.contender.answers)
+        shutil.copy(what.file, Path(folder) / "artifacts")
         model = Model(model_id=made.model_id, signature=ModelSignature(inputs=inputs, outputs=inputs))
         model.save(str(Path(folder) / "MLmodel"))
         store.client.log_model_artifacts(made.model_id, folder)
@@ -90,16 +93,18 @@ def log_without_keras(store: Store, run: Run, what: Candidate) -> str:
     return str(made.model_id)
 
 
-def put_forward(
-    store: Store,
-    what: Candidate,
-    promotion: PromotionParams = IMPROVEMENT,
-    split: ValidationSplit | None = None,
-) -> Registration:
+def put_forward(store: Store, what: Candidate, promotion: PromotionParams = IMPROVEMENT) -> Registration:
     """Register a candidate from a run of its own."""
-    run = store.client.create_run(store.experiment_id, tags={"git_commit": "c" * 40})
+    tags = {"git_commit": "c" * 40, "fingerprint": what.fingerprint}
+    run = store.client.create_run(store.experiment_id, tags=tags)
     store.client.set_terminated(run.info.run_id)
-    return register(store, NAME, run, what, promotion, split or validation())
+    return register(store, NAME, run, what, promotion)
+
+
+def files_of(store: Store, number: str) -> Path:
+    """Where the files of a version are."""
+    model = store.client.get_model_version(NAME, number).source.removeprefix("models:/")
+    return Path(unquote(urlsplit(store.client.get_logged_model(model).artifact_location).path))
 
 
 def held(store: Store) -> dict[str, str]:

@@ -17,13 +17,15 @@ from ferflow.files import write_json, write_parquet
 from ferflow.labels import EMOTIONS
 from ferflow.params import EvaluateParams, PromotionParams
 from ferflow.params.promotion import RuleParams
-from ferflow.tracking import registry
-from ferflow.tracking.answers import validation_answers
+from ferflow.tracking import judging
+from ferflow.tracking.aliases import CHAMPION
+from ferflow.tracking.answers import comparable_answers
 from ferflow.tracking.candidate import ValidationSplit, candidate_of
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.projection import TrainedModel, project, view_tags
-from ferflow.tracking.registry import register, registered_champion
+from ferflow.tracking.registry import register
 from ferflow.tracking.store import Store
+from ferflow.tracking.versions import version_with
 
 NAME = "ferflow-test"
 RULES = PromotionParams(rules=[RuleParams(minimum_improvement=0.0)], challenger=True)
@@ -33,7 +35,7 @@ RULES = PromotionParams(rules=[RuleParams(minimum_improvement=0.0)], challenger=
 def the_best_always_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which model wins is for other tests: here it is what MLflow then holds."""
     verdict = Verdict("always", 1.0, 0.0, Difference(1.0, 1.0, 1.0))
-    monkeypatch.setattr(registry, "decide", lambda *_: verdict)
+    monkeypatch.setattr(judging, "decide", lambda *_: verdict)
 
 
 @pytest.fixture
@@ -83,15 +85,15 @@ def _evaluate(model: TrainedModel, accuracy: float, *, flip: bool) -> None:
 
 def _project(store: Store, models: list[TrainedModel], best: str, data: DataUsed) -> str:
     """What the register stage does; return the number of the champion's version."""
-    samples = data.labelled[data.labelled["split"] == "val"].assign(row=[0, 1])
-    validation = ValidationSplit(samples, np.zeros((2, 8, 8, 1), np.uint8))
+    samples = data.labelled[data.labelled["split"] == "val"].assign(sha256=["a" * 64, "b" * 64])
+    validation = ValidationSplit(samples, (8, 8, 1))
     run, model = next(
         (run, model)
         for run, model in zip(project(store, models, data), models, strict=True)
         if model.name == best
     )
     candidate = candidate_of(model, validation, EMOTIONS, view_tags(model))
-    result = register(store, NAME, run, candidate, RULES, validation)
+    result = register(store, NAME, run, candidate, RULES)
     assert result.version is not None and result.decision.promoted
     return str(result.version.version)
 
@@ -99,7 +101,7 @@ def _project(store: Store, models: list[TrainedModel], best: str, data: DataUsed
 def _state(store: Store) -> tuple[list[str], list[str], str | None]:
     runs = store.client.search_runs([store.experiment_id])
     versions = store.client.search_model_versions(f"name='{NAME}'")
-    champion = registered_champion(store, NAME)
+    champion = version_with(store.client, NAME, CHAMPION)
     return (
         sorted(run.data.tags["model"] for run in runs),
         sorted(version.tags["model"] for version in versions),
@@ -112,7 +114,7 @@ def _state(store: Store) -> tuple[list[str], list[str], str | None]:
 def test_projection_converges_whatever_was_there(
     store: Store, models: list[TrainedModel], data: DataUsed
 ) -> None:
-    assert registered_champion(store, NAME) is None
+    assert version_with(store.client, NAME, CHAMPION) is None
     assert _project(store, models, "second", data) == "1"
     once = (["first", "second"], ["second"], "second")
     assert _state(store) == once
@@ -132,7 +134,7 @@ def test_projection_converges_whatever_was_there(
 
     import mlflow
 
-    champion = registered_champion(store, NAME)
+    champion = version_with(store.client, NAME, CHAMPION)
     assert champion is not None and champion.tags["val_macro_f1_interval"] == "0.4000 to 0.6000"
     assert "0.5000 (95 % interval 0.4000 to 0.6000)" in champion.description
     # The model's own page shows what its run measured, which stays as it was.
@@ -150,19 +152,10 @@ def test_projection_converges_whatever_was_there(
     with pytest.raises(mlflow.exceptions.MlflowException):
         model.predict(np.zeros((3, 9, 9, 1), np.uint8))
 
-    # On the split that it was chosen on its report answers, on another one the model itself.
-    table = pd.DataFrame(
-        {"sample_id": ["0" * 15 + "2", "0" * 15 + "3"], "label": ["happy", "sad"], "row": [0, 1]}
-    )
-    noise = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
-    kept = validation_answers(champion, ValidationSplit(table, noise))
-    assert kept["predicted"].tolist() == ["happy", "happy"]
-    names = [f"new{number}" for number in range(9)]
-    other = pd.DataFrame({"sample_id": names, "label": "sad", "row": range(8, -1, -1)})
-    asked = validation_answers(champion, ValidationSplit(other, noise))
-    assert asked["sample_id"].tolist() == names
-    assert asked["predicted"].tolist() == [*model.predict(noise).idxmax(axis=1)][::-1]
-    assert len(set(asked["predicted"])) > 1
+    # What it was chosen by stays with it.
+    table = pd.DataFrame({"sample_id": ["0" * 15 + "2"], "sha256": "a" * 64, "label": "sad"})
+    kept = comparable_answers(champion, table, (8, 8, 1))
+    assert kept.to_dict("records") == [table.iloc[0].to_dict() | {"predicted": "happy"}]
 
 
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
@@ -187,7 +180,7 @@ def test_other_views_are_another_version_of_the_same_run(
     ):
         _evaluate(model, accuracy, flip=flip)
         assert _project(store, [first, model], "second", data) == version
-        champion = registered_champion(store, NAME)
+        champion = version_with(store.client, NAME, CHAMPION)
         assert champion is not None
         run = store.client.get_run(champion.run_id)
         assert run.data.metrics["val/accuracy"] == accuracy
@@ -233,7 +226,7 @@ def test_what_a_greedy_ensemble_is_scored_by_is_said_where_it_is_registered(
 ) -> None:
     first = models[0]
     assert _project(store, models, "second", data) == "1"
-    champion = registered_champion(store, NAME)
+    champion = version_with(store.client, NAME, CHAMPION)
     assert champion and champion.tags["val_scored_by"] == "the model itself"
     assert "cross-fitting" not in champion.description
     info = first.info().model_dump()
@@ -242,7 +235,7 @@ def test_what_a_greedy_ensemble_is_scored_by_is_said_where_it_is_registered(
     made_of = {"recipe": {"members": {"second": 1.0}}, "member_fingerprints": {"second": "1" * 64}}
     write_json(first.report / "training.json", content | made_of)
     assert _project(store, models, "first", data) == "2"
-    champion = registered_champion(store, NAME)
+    champion = version_with(store.client, NAME, CHAMPION)
     assert champion and champion.tags["val_scored_by"] == "cross-fitting"
     assert "0.4000, by cross-fitting" in champion.description
     run = store.client.get_run(champion.run_id)

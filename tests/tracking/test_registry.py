@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -10,18 +11,18 @@ from ferflow.params.promotion import COSTS, RuleParams
 from ferflow.tracking import registry
 from ferflow.tracking.by_hand import promote_by_hand, roll_back
 from ferflow.tracking.candidate import Candidate
-from ferflow.tracking.registry import registered_champion
 from ferflow.tracking.store import Store
+from ferflow.tracking.versions import version_with
 
 from .registering import (
     IMPROVEMENT,
     NAME,
     candidate,
+    files_of,
     held,
     log_without_keras,
     number_of_versions,
     put_forward,
-    validation,
 )
 
 
@@ -36,7 +37,7 @@ def _tags(store: Store, number: str) -> dict[str, str]:
 
 
 def test_aliases_follow_the_candidates(store: Store, tmp_path: Path) -> None:
-    assert registered_champion(store, NAME) is None
+    assert version_with(store.client, NAME, "champion") is None
     first = put_forward(store, candidate(tmp_path, "first", 35))
     assert str(first) == f"first is {NAME} version 1 @champion: there was no champion"
     assert held(store) == {"champion": "1"}
@@ -102,36 +103,88 @@ def test_the_same_model_packaged_anew_replaces_itself(store: Store, tmp_path: Pa
     put_forward(store, candidate(tmp_path, "first", 35))
     anew = candidate(tmp_path, "first", 35, labels=("a", "b"))
     assert "packaged anew" in put_forward(store, anew).decision.reason
-    assert held(store) == {"champion": "2", "previous": "1"}
+    # It is not before itself.
+    assert held(store) == {"champion": "2"}
     # A person goes back to the earlier packaging: no registration reverts it.
-    roll_back(store, NAME)
+    promote_by_hand(store, NAME, "1")
     assert held(store) == {"champion": "1"}
     assert not put_forward(store, anew).decision.promoted
     assert held(store) == {"champion": "1", "challenger": "2"}
 
 
-@pytest.mark.parametrize(
-    ("side", "why"), [(5, "it takes images of 4x4x1, not of 5x5x1"), (4, "it cannot be loaded")]
-)
-def test_a_champion_that_cannot_be_asked_is_replaced(
-    store: Store, tmp_path: Path, side: int, why: str
-) -> None:
-    put_forward(store, candidate(tmp_path, "first", 70))
-    # Other samples than those it was chosen on: the model itself is asked.
-    split = validation(side=side, first=1000)
-    result = put_forward(store, candidate(tmp_path, "second", 7, split), split=split)
-    assert result.decision.promoted
-    assert f"version 1 (first) cannot be compared: {why}" in str(result)
-    assert held(store) == {"champion": "2", "previous": "1"}
-
-
 def test_a_champion_whose_files_are_gone_is_made_again(store: Store, tmp_path: Path) -> None:
     put_forward(store, candidate(tmp_path, "first", 35))
-    source = store.client.get_model_version(NAME, "1").source.removeprefix("models:/")
-    artifacts = store.client.get_logged_model(source).artifact_location
-    (Path(mlflow.artifacts.download_artifacts(artifacts)) / "MLmodel").unlink()
-    put_forward(store, candidate(tmp_path, "first", 35))
-    assert held(store)["champion"] == "2"
+    for number, lost in (("1", "MLmodel"), ("2", "artifacts/first.keras")):
+        (files_of(store, number) / lost).unlink()
+        put_forward(store, candidate(tmp_path, "first", 35))
+        assert held(store) == {"champion": str(int(number) + 1)}
+
+
+def test_two_environments_do_not_push_each_other_out(store: Store, tmp_path: Path) -> None:
+    put_forward(store, candidate(tmp_path, "before", 21))
+    ours, theirs = (candidate(tmp_path, "first", 35, labels=labels) for labels in (("a",), ("b",)))
+    put_forward(store, ours)
+    put_forward(store, theirs)
+    # What `make rollback` goes back to is the model before, not the same one.
+    assert held(store) == {"champion": "3", "previous": "1"}
+    assert str(put_forward(store, ours)) == f"first is {NAME} version 3 @champion: it is the champion already"
+    assert held(store) == {"champion": "3", "previous": "1"}
+    roll_back(store, NAME)
+    for what in (ours, theirs):
+        assert not put_forward(store, what).decision.promoted
+    assert held(store)["champion"] == "1"
+
+
+def test_a_rollback_is_not_undone_by_a_training_that_ends_with_the_same_weights(
+    store: Store, tmp_path: Path
+) -> None:
+    put_forward(store, candidate(tmp_path, "first", 21))
+    second = candidate(tmp_path, "second", 35)
+    put_forward(store, second)
+    roll_back(store, NAME)
+    again = replace(second, fingerprint="trained again")
+    assert "version 2 was replaced by hand" in put_forward(store, again).decision.reason
+    assert held(store) == {"champion": "1", "challenger": "3"}
+    promote_by_hand(store, NAME, "3")
+    assert "promotion.rolled_back" not in _tags(store, "2")
+
+
+def test_a_former_champion_keeps_why_it_was_promoted(store: Store, tmp_path: Path) -> None:
+    put_forward(store, candidate(tmp_path, "first", 21))
+    put_forward(store, candidate(tmp_path, "second", 35))
+    put_forward(store, candidate(tmp_path, "first", 21))
+    tags = _tags(store, "1")
+    assert (tags["promotion.result"], tags["promotion.reason"]) == ("promoted", "there was no champion")
+    assert tags["promotion.not_promoted_again"].startswith("val macro-F1 0.3")
+    assert held(store) == {"champion": "2", "previous": "1", "challenger": "1"}
+
+
+@pytest.mark.parametrize(
+    ("found", "stays"),
+    [("what our team says", True), ("", False), ("A model of facial expressions: uint8 images in", False)],
+)
+def test_what_people_wrote_of_the_model_stays(store: Store, tmp_path: Path, found: str, stays: bool) -> None:
+    found = f"{found}, one probability for each emotion out. Old." if found.startswith("A model") else found
+    store.client.create_registered_model(NAME, description=found)
+    put_forward(store, candidate(tmp_path, "first", 21))
+    assert (store.client.get_registered_model(NAME).description == found) is stays
+
+
+@pytest.mark.parametrize("place", ["set_logged_model_tags", "create_model_version"])
+def test_an_interrupt_leaves_no_model_that_no_version_has(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(mlflow.MlflowClient, place, interrupt)
+        put_forward(store, candidate(tmp_path, "first", 21))
+    logged = len(store.client.search_logged_models([store.experiment_id]))
+    assert logged == number_of_versions(store) == (1 if place == "set_logged_model_tags" else 0)
+    # And the next one completes it.
+    put_forward(store, candidate(tmp_path, "first", 21))
+    assert (held(store), number_of_versions(store)) == ({"champion": "1"}, 1)
 
 
 def test_who_was_faster_is_judged_again(

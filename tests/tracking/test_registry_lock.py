@@ -102,7 +102,7 @@ def test_the_lock_of_a_killed_process_is_broken_and_no_younger_one(store: Store)
     with registry_lock(store.client, NAME, stale_seconds=0.3):
         assert time.monotonic() - begun >= 0.3
         # Whoever has seen the old lock too finds ours, and leaves it.
-        lock_module._break(store.client, LOCK, "killed")
+        lock_module._break(store.client, LOCK, "killed", 0.3)
         assert store.client.get_registered_model(LOCK)
     with pytest.raises(MlflowException):
         store.client.get_registered_model(LOCK)

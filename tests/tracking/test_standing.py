@@ -20,7 +20,7 @@ def without_keras(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_a_run_ends_with(store: Store, tmp_path: Path) -> None:
     def found(name: str, right: int) -> Standing:
-        winner = {"registered_model": NAME, **identity_of(candidate(tmp_path, name, right))}
+        winner = {"model": name, "registered_model": NAME, **identity_of(candidate(tmp_path, name, right))}
         return standing(store, winner)
 
     assert found("first", 35) == Standing(None, None, False)
@@ -31,7 +31,7 @@ def test_what_a_run_ends_with(store: Store, tmp_path: Path) -> None:
     assert found("worse", 21) == Standing(champion, None, False)
     put_forward(store, candidate(tmp_path, "worse", 21))
     worse = found("worse", 21)
-    assert worse.champion == champion and worse.is_registered
+    assert worse.champion == champion and worse.was_put_forward
     start = f"worse: version 2 of '{NAME}', alias 'challenger': val macro-F1 0.3"
     assert worse.best is not None and worse.best.startswith(start)
 

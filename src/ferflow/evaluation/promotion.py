@@ -55,6 +55,21 @@ def same_samples(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     return first.equals(second)
 
 
+def answers_in_common(today: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers that were kept to those of today's samples that still show the same pixels.
+
+    Args:
+        today: `sample_id`, `sha256` of the pixels, and `label`, which may have changed since.
+        kept: `sample_id`, `sha256` and `predicted`.
+
+    Raises:
+        KeyError: The answers that were kept have other columns.
+        ValueError: They have a sample twice.
+    """
+    image = ["sample_id", "sha256"]
+    return today[[*image, "label"]].merge(kept[[*image, "predicted"]], on=image, validate="one_to_one")
+
+
 def decide(rules: Sequence[RuleParams], candidate: Contender, champion: Contender) -> Verdict:
     """Return whether any rule lets the candidate take the champion's place, and how far they are apart.
 

@@ -9,7 +9,14 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from ferflow.tracking.versions import MISSING, drop_tag, set_tags, version_with
+from ferflow.tracking.versions import (
+    MISSING,
+    drop_tag,
+    is_same_version,
+    set_tags,
+    version_with,
+    versions_of,
+)
 
 CHAMPION: Final = "champion"
 PREVIOUS: Final = "previous"
@@ -19,8 +26,8 @@ CHALLENGER: Final = "challenger"
 #: code around it.
 SAME_MODEL: Final = ("fingerprint", "model_sha256")
 
-#: Tags of versions. Why this one is, or is not, the champion; which version it took the place of; and that a
-#: person took the place from it, which no registration reverts.
+#: Tags of versions. Why this one is, or is not, the champion; which version it took the place of; that a
+#: person took the place from it, which no registration reverts; why a former champion was not promoted again.
 RESULT: Final = "promotion.result"
 PROMOTED: Final = "promoted"
 NOT_PROMOTED: Final = "not promoted"
@@ -29,9 +36,15 @@ RULE: Final = "promotion.rule"
 DIFFERENCE: Final = "promotion.val_macro_f1_difference"
 REPLACED: Final = "promotion.replaced_version"
 REPLACED_BY_HAND: Final = "promotion.rolled_back"
+NOT_AGAIN: Final = "promotion.not_promoted_again"
+#: A tag of a run whose model has no version: the file that its other `promotion.*` tags are about.
+OF_MODEL: Final = "promotion.model_sha256"
+#: The rule of a decision that stays with the champion, since nothing can be said about who is better.
+UNDECIDED: Final = "cannot be compared"
 
+_FIRST_LINE: Final = "A model of facial expressions: uint8 images in, one probability for each emotion out."
 _DESCRIPTION: Final = (
-    "A model of facial expressions: uint8 images in, one probability for each emotion out.\n\n"
+    f"{_FIRST_LINE}\n\n"
     "* `champion`: the one to load. It moves by the rules under `promotion` in params.yaml, or by hand "
     "(`make promote`).\n"
     "* `previous`: the champion before it; `make rollback` makes it champion again.\n"
@@ -63,9 +76,10 @@ class Decision:
 
 
 def describe(client: mlflow.MlflowClient, name: str) -> None:
-    """Make a registered model if it is missing, and say what its aliases mean."""
+    """Make a registered model if it is missing, and say what its aliases mean unless people describe it."""
     try:
-        if client.get_registered_model(name).description != _DESCRIPTION:
+        found = client.get_registered_model(name).description or ""
+        if found != _DESCRIPTION and (not found or found.startswith(_FIRST_LINE)):
             client.update_registered_model(name, _DESCRIPTION)
     except MlflowException as error:
         if error.error_code not in MISSING:
@@ -77,55 +91,77 @@ def describe(client: mlflow.MlflowClient, name: str) -> None:
                 raise
 
 
-def promote(client: mlflow.MlflowClient, version: ModelVersion, decision: Decision) -> None:
+def is_same_model(a: ModelVersion, b: ModelVersion) -> bool:
+    """Return whether two versions are one model that was packaged twice."""
+    return all(key in a.tags and a.tags[key] == b.tags.get(key) for key in SAME_MODEL)
+
+
+def promote(
+    client: mlflow.MlflowClient,
+    version: ModelVersion,
+    decision: Decision,
+    *,
+    by_hand: bool = False,
+    back: bool = False,
+) -> None:
     """Make a version the champion, and the champion the previous one; under the lock of the registry.
 
-    Each step leaves aliases that a repetition brings to the same end.
+    Each step leaves what a repetition brings to the same end.
+
+    Args:
+        client: Of the store.
+        version: The new champion.
+        decision: Why.
+        by_hand: The former champion is marked, so that no registration puts it back.
+        back: The version has the alias `previous`, which goes to the one whose place it once took.
     """
-    name, number = version.name, str(version.version)
+    name, number, tags = version.name, str(version.version), {**decision.tags(), NOT_AGAIN: ""}
     former = version_with(client, name, CHAMPION)
-    tags = decision.tags()
-    if former is not None and str(former.version) != number:
-        tags[REPLACED] = str(former.version)
-        set_tags(client, version, tags)
-        client.set_registered_model_alias(name, PREVIOUS, str(former.version))
-    else:
-        set_tags(client, version, tags)
-    drop_tag(client, version, REPLACED_BY_HAND)
+    if former is not None and not is_same_version(former, version):
+        if by_hand:
+            set_tags(client, former, {REPLACED_BY_HAND: f"to version {number}"})
+        if not back and is_same_model(former, version):
+            # Packaged anew: the one before it stays the one before it.
+            tags[REPLACED] = former.tags.get(REPLACED, "")
+        elif not back:
+            tags[REPLACED] = str(former.version)
+            client.set_registered_model_alias(name, PREVIOUS, str(former.version))
+    set_tags(client, version, tags)
     client.set_registered_model_alias(name, CHAMPION, number)
     settle(client, name)
 
 
 def challenge(client: mlflow.MlflowClient, version: ModelVersion, decision: Decision) -> None:
     """Make a version that is not promoted the challenger; under the lock of the registry."""
-    set_tags(client, version, decision.tags())
+    # A former champion's tags go on to tell why it once was promoted.
+    once = version.tags.get(RESULT) == PROMOTED
+    set_tags(client, version, {NOT_AGAIN: decision.reason} if once else decision.tags())
     client.set_registered_model_alias(version.name, CHALLENGER, str(version.version))
 
 
-def restore(client: mlflow.MlflowClient, version: ModelVersion, former: ModelVersion | None, by: str) -> None:
-    """Make a version champion by hand, and mark the former one so that no registration puts it back.
-
-    `previous` is the caller's to set.
-
-    Args:
-        client: Of the store, whose registry is locked.
-        version: The new champion.
-        former: The champion until now.
-        by: What a person did, for the tags.
-    """
-    tags = {RESULT: PROMOTED, REASON: by, RULE: "by hand", DIFFERENCE: ""}
-    set_tags(client, version, tags)
-    drop_tag(client, version, REPLACED_BY_HAND)
-    if former is not None:
-        set_tags(client, former, {REPLACED_BY_HAND: f"to version {version.version}"})
-    client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
-    settle(client, version.name)
-
-
 def settle(client: mlflow.MlflowClient, name: str) -> None:
-    """Take from the champion every other alias: it is neither before itself nor its own challenger."""
+    """Take from the champion what others have: it is neither before itself, nor its challenger, nor replaced.
+
+    `previous` goes to the version whose place the champion took, if that is there and nobody took it away by
+    hand.
+    """
     champion = version_with(client, name, CHAMPION)
-    for alias in (PREVIOUS, CHALLENGER):
-        other = version_with(client, name, alias)
-        if champion is not None and other is not None and other.version == champion.version:
-            client.delete_registered_model_alias(name, alias)
+    if champion is None:
+        return
+    drop_tag(client, champion, REPLACED_BY_HAND)
+    if is_same_version(champion, version_with(client, name, CHALLENGER)):
+        client.delete_registered_model_alias(name, CHALLENGER)
+    if is_same_version(champion, version_with(client, name, PREVIOUS)):
+        earlier = _taken_place_of(client, champion)
+        if earlier is None:
+            client.delete_registered_model_alias(name, PREVIOUS)
+        else:
+            client.set_registered_model_alias(name, PREVIOUS, str(earlier.version))
+
+
+def _taken_place_of(client: mlflow.MlflowClient, champion: ModelVersion) -> ModelVersion | None:
+    number = champion.tags.get(REPLACED)
+    for version in versions_of(client, champion.name, {}):
+        if str(version.version) == number and not is_same_version(version, champion):
+            return None if REPLACED_BY_HAND in version.tags else version
+    return None

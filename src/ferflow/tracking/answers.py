@@ -1,81 +1,86 @@
-"""What the registered champion says of today's validation split."""
+"""What the registered champion has answered to today's validation images, when it was chosen on them.
+
+The model itself is not asked: with another split it may have been trained on today's validation images, and
+its score there would be memory.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
-import mlflow
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.models import Model
 
-from ferflow.errors import without_credentials
-from ferflow.evaluation.promotion import same_samples
+from ferflow.errors import FerflowError
+from ferflow.evaluation.promotion import answers_in_common
 from ferflow.files import read_table
 from ferflow.labels import EMOTIONS
-from ferflow.stage import heavy_imports
-from ferflow.tracking.candidate import ValidationSplit
 from ferflow.tracking.logged_model import ANSWERS
+from ferflow.tracking.version_files import fetched, is_loadable, names_of_files
 
-_BATCH: Final = 256
+#: Of today's validation images: fewer say too little about who is better.
+_ENOUGH: Final = 50
+_ENOUGH_OF_ALL: Final = 0.2
+
+
+class UnusableError(Exception):
+    """A version cannot serve today's images; the message says why, in a few words."""
 
 
 class CannotCompareError(Exception):
-    """A version has no answers to a validation split; the message says why, in a few words."""
+    """A version has no answers that can be compared; the message says why, in a few words."""
 
 
-def validation_answers(version: ModelVersion, validation: ValidationSplit) -> pd.DataFrame:
-    """Return a version's `sample_id`, `label` and `predicted` for the samples of a validation split.
+def comparable_answers(
+    version: ModelVersion, today: pd.DataFrame, image_shape: tuple[int, int, int]
+) -> pd.DataFrame:
+    """Return `sample_id`, `sha256`, `label` and `predicted` of those of today's samples that a version knows.
 
-    Those that were kept with the model if they are about the same samples and labels, since the ones of an
-    ensemble that chose its members there are cross-fitted; else the model itself is asked.
+    Args:
+        version: The champion.
+        today: `sample_id`, `sha256` and `label` of the validation split.
+        image_shape: (H, W, C) of its images.
 
     Raises:
-        CannotCompareError: It has none, and it cannot be loaded or asked.
+        UnusableError: The version's files are gone, or it takes images of another shape.
+        CannotCompareError: It has kept no answers, or to too few of the samples.
+        MlflowException, OSError: The store cannot be read, which proves nothing.
     """
-    kept = _kept_answers(version)
-    if kept is not None and same_samples(kept, validation.samples):
-        return kept
-    return _ask(version, validation)
+    if not is_loadable(version):
+        raise UnusableError("its files are gone")
+    expected = _image_shape(version)
+    if expected not in (None, image_shape):
+        raise UnusableError(f"it takes images of {_sizes(expected)}, not of {_sizes(image_shape)}")
+    try:
+        common = answers_in_common(today, _kept_answers(version))
+    except (KeyError, ValueError):
+        raise CannotCompareError("its kept answers are not of this form") from None
+    if not common["predicted"].isin(EMOTIONS).all():
+        raise CannotCompareError("its answers have other classes")
+    if len(common) < min(len(today), max(_ENOUGH, _ENOUGH_OF_ALL * len(today))):
+        raise CannotCompareError(f"it was chosen on {len(common)} of the {len(today)} validation images")
+    return common
 
 
-def _kept_answers(version: ModelVersion) -> pd.DataFrame | None:
-    uri = f"models:/{version.name}/{version.version}/artifacts/{ANSWERS}"
-    with TemporaryDirectory() as folder:
+def _kept_answers(version: ModelVersion) -> pd.DataFrame:
+    if ANSWERS not in names_of_files(version, "artifacts"):
+        raise CannotCompareError("no answers were kept with it")
+    with fetched(version, f"artifacts/{ANSWERS}") as file:
         try:
-            return read_table(Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder)))
-        except Exception:  # an earlier version kept none; then the model itself is asked
+            return read_table(file)
+        except FerflowError:
+            raise CannotCompareError("its kept answers cannot be read") from None
+
+
+def _image_shape(version: ModelVersion) -> tuple[int, ...] | None:
+    """Return the (H, W, C) that a version takes; None if its signature, if any, does not say so."""
+    with fetched(version, "MLmodel") as file:
+        try:
+            return tuple(Model.load(str(file)).signature.inputs.inputs[0].shape[1:])
+        except Exception:  # somebody's own model may have any signature, or none
             return None
 
 
-def _ask(version: ModelVersion, validation: ValidationSplit) -> pd.DataFrame:
-    samples, image_shape = validation.samples, validation.images.shape[1:]
-    uri = f"models:/{version.name}/{version.version}"
-    try:
-        signature = mlflow.models.get_model_info(uri).signature
-        expected = tuple(signature.inputs.inputs[0].shape[1:]) if signature else image_shape
-        if expected != image_shape:
-            raise CannotCompareError(f"it takes images of {_sizes(expected)}, not of {_sizes(image_shape)}")
-        with heavy_imports():
-            model = mlflow.pyfunc.load_model(uri)
-            rows = samples["row"].to_numpy()
-            parts = [
-                model.predict(validation.images[rows[start : start + _BATCH]])
-                for start in range(0, len(rows), _BATCH)
-            ]
-        predicted = pd.concat(parts)[list(EMOTIONS)].idxmax(axis=1)
-    except CannotCompareError:
-        raise
-    except Exception as error:  # a model that somebody made with other versions can fail in any way
-        raise CannotCompareError(f"it cannot be loaded ({_words(error)})") from None
-    return samples[["sample_id", "label"]].assign(predicted=predicted.to_numpy())
-
-
-def _sizes(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
-
-
-def _words(error: Exception) -> str:
-    lines = without_credentials(str(error)).splitlines()
-    return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
+def _sizes(shape: tuple[int, ...] | None) -> str:
+    return "x".join(map(str, shape or ()))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from ferflow.data.arrays import Images
 from ferflow.errors import FerflowError
 from ferflow.evaluation.promotion import Contender, same_samples
 from ferflow.files import read_table
@@ -26,12 +25,12 @@ class ValidationSplit:
     """The samples that choose.
 
     Attributes:
-        samples: `sample_id`, `label` and `row`, the row of `images` that shows the sample.
-        images: uint8 of shape (N, H, W, C), of all splits; memory-mapped.
+        samples: `sample_id`, `label` and `sha256`, that of the image's pixels.
+        image_shape: (H, W, C) of the raw images.
     """
 
     samples: pd.DataFrame
-    images: Images
+    image_shape: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Candidate:
         description: For people who look at the registry.
         tags: Shown beside the version.
         metrics: What the model's page shows, by the names of its run's metrics.
-        contender: Its answers to the validation split, and what it costs.
+        contender: Its answers to the validation split, with each image's `sha256`, and what it costs.
     """
 
     name: str
@@ -78,7 +77,7 @@ def candidate_of(
     if not model.file.is_file():
         raise FerflowError(f"{model.file} is missing: run `dvc repro` or `dvc checkout` to bring it back.")
     training, metrics, info = model.training(), model.metrics(), model.info()
-    image_shape = _image_shape(validation)
+    image_shape = validation.image_shape
     costs = {name: metrics[name] for name in COSTS.values() if name in metrics}
     shown = {name for each in _HEADLINE for name in (each, f"{each}_low", f"{each}_high")}
     return Candidate(
@@ -114,7 +113,7 @@ def _answers(model: TrainedModel, validation: ValidationSplit) -> pd.DataFrame:
     answers = table.loc[table["split"] == "val", ["sample_id", "label", "predicted"]].reset_index(drop=True)
     if not same_samples(answers, validation.samples):
         raise FerflowError(f"{file} is not about the validation split as it is now: run `dvc repro`.")
-    return answers
+    return answers.merge(validation.samples[["sample_id", "sha256"]], on="sample_id", validate="one_to_one")
 
 
 def _description(
@@ -138,11 +137,6 @@ def _description(
         f"Takes uint8 images (N, {', '.join(map(str, image_shape))}), gives one probability for each of "
         f"{', '.join(labels)}{mean}."
     )
-
-
-def _image_shape(validation: ValidationSplit) -> tuple[int, int, int]:
-    height, width, channels = validation.images.shape[1:]
-    return height, width, channels
 
 
 def _interval(metrics: Mapping[str, float], name: str) -> str:

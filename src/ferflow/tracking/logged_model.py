@@ -58,6 +58,17 @@ def log_candidate(store: Store, run: Run, candidate: Candidate) -> str:
             run.info.experiment_id, name=candidate.name, source_run_id=run_id, params=run.data.params
         ).model_id
     )
+    try:
+        _log_files(candidate, model_id)
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+        _show_metrics(store, run_id, model_id, candidate)
+    except BaseException:  # an interrupt too: half a model is of no use
+        client.delete_logged_model(model_id)
+        raise
+    return model_id
+
+
+def _log_files(candidate: Candidate, model_id: str) -> None:
     # MLflow runs the model's code once, and with it loads TensorFlow.
     with heavy_imports(), tempfile.TemporaryDirectory() as folder:
         labels, answers = Path(folder) / "labels.json", Path(folder) / ANSWERS
@@ -75,9 +86,6 @@ def log_candidate(store: Store, run: Run, candidate: Candidate) -> str:
             input_example=example_image(candidate.image_shape),
             pip_requirements=_requirements(),
         )
-    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
-    _show_metrics(store, run_id, model_id, candidate)
-    return model_id
 
 
 def example_image(image_shape: tuple[int, int, int]) -> Images:

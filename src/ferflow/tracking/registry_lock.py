@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import mlflow
@@ -28,8 +28,11 @@ _HOLDER: Final = "ferflow.lock_holder"
 @contextlib.contextmanager
 def registry_lock(
     client: mlflow.MlflowClient, registered_model: str, stale_seconds: float = STALE_SECONDS
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Hold the lock of a registered model for the block, which must be short; wait for whoever has it.
+
+    The block is given a function to call before its first write: it raises if the lock was broken meanwhile,
+    as that of a process that was stopped for long.
 
     Args:
         client: Of the store that holds the registry.
@@ -38,15 +41,29 @@ def registry_lock(
             those of other machines may differ.
 
     Raises:
-        FerflowError: Others hold the lock for five minutes.
+        FerflowError: Others hold the lock for five minutes, or have broken ours.
     """
-    name, holder = f"{registered_model}-lock", uuid.uuid4().hex
+    with _lock(client, f"{registered_model}-lock", stale_seconds) as require:
+        yield require
+
+
+@contextlib.contextmanager
+def _lock(client: mlflow.MlflowClient, name: str, stale_seconds: float) -> Iterator[Callable[[], None]]:
+    holder = uuid.uuid4().hex
+
+    def require() -> None:
+        if _holder(client, name) != holder:
+            raise FerflowError(
+                f"this process was so slow that another one broke its lock '{name}': nothing was changed, "
+                "try again."
+            )
+
     _acquire(client, name, holder, stale_seconds)
     try:
-        yield
+        yield require
     finally:
         if _holder(client, name) == holder:
-            client.delete_registered_model(name)
+            _delete(client, name)
 
 
 def _acquire(client: mlflow.MlflowClient, name: str, holder: str, stale_seconds: float) -> None:
@@ -57,7 +74,7 @@ def _acquire(client: mlflow.MlflowClient, name: str, holder: str, stale_seconds:
         if found != watched:
             watched, since = found, now
         elif found is not None and now - since >= stale_seconds:
-            _break(client, name, found)
+            _break(client, name, found, stale_seconds)
         if now - begun >= max(_GIVE_UP_SECONDS, 2 * stale_seconds):
             raise FerflowError(
                 f"the MLflow registry is locked for {now - begun:.0f} s: if nobody registers a model, "
@@ -92,14 +109,18 @@ def _holder(client: mlflow.MlflowClient, name: str) -> str | None:
     return tags.get(_HOLDER, "")
 
 
-def _break(client: mlflow.MlflowClient, name: str, stale: str) -> None:
+def _break(client: mlflow.MlflowClient, name: str, stale: str, stale_seconds: float) -> None:
     """Delete the lock of a killed process, and none that somebody has taken meanwhile."""
-    # Of all who wait, one may do it: by the time another one deletes it, the lock could be a new one.
-    breaking = f"{name}-{stale}"
-    if not _made(client, breaking, uuid.uuid4().hex):
-        return
-    try:
+    # Of all who wait, one at a time: by the time another one deletes it, the lock could be a new one. Who
+    # breaks may be killed too, so that this is a lock like the other.
+    with _lock(client, f"{name}-{stale}", stale_seconds):
         if _holder(client, name) == stale:
-            client.delete_registered_model(name)
-    finally:
-        client.delete_registered_model(breaking)
+            _delete(client, name)
+
+
+def _delete(client: mlflow.MlflowClient, name: str) -> None:
+    try:
+        client.delete_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # the client may have asked twice
+            raise

@@ -10,7 +10,7 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 
 from ferflow.tracking import aliases
-from ferflow.tracking.store import Store, errors_in_one_line
+from ferflow.tracking.store import Store, errors_in_one_line, quoted
 from ferflow.tracking.versions import version_with, versions_of
 
 
@@ -20,13 +20,13 @@ class Standing:
 
     Attributes:
         champion: Its model and version; None if there is no champion.
-        best: The best model of this run and why it is not champion; None if it is, or has no version.
-        is_registered: The best model has a version.
+        best: The best model of this run and why it is not champion; None if it is, or was not put forward.
+        was_put_forward: The best model has a version, or its run tells why it has none.
     """
 
     champion: str | None
     best: str | None
-    is_registered: bool
+    was_put_forward: bool
 
 
 def standing(store: Store, winner: Mapping[str, Any]) -> Standing:
@@ -45,11 +45,11 @@ def standing(store: Store, winner: Mapping[str, Any]) -> Standing:
     with errors_in_one_line(store.uri):
         champion = version_with(client, name, aliases.CHAMPION)
         versions = versions_of(client, name, model)
-        if champion is None or not versions:
-            return Standing(champion and _title(champion), None, bool(versions))
+        best = _beside_the_champion(client, versions[0]) if versions else _without_version(store, winner)
+        if champion is None:
+            return Standing(None, None, best is not None)
         is_champion = any(version.version == champion.version for version in versions)
-        best = None if is_champion else _beside_the_champion(client, versions[0])
-        return Standing(_title(champion), best, True)
+        return Standing(_in_full(champion), None if is_champion else best, best is not None)
 
 
 def _beside_the_champion(client: mlflow.MlflowClient, version: ModelVersion) -> str:
@@ -59,13 +59,24 @@ def _beside_the_champion(client: mlflow.MlflowClient, version: ModelVersion) -> 
         if (other := version_with(client, version.name, alias)) and other.version == version.version
     ]
     known_as = f", alias {' and '.join(held)}" if held else ""
-    # A former champion's tags tell why it once became champion.
     lost = version.tags.get(aliases.RESULT) == aliases.NOT_PROMOTED
-    why = f": {version.tags[aliases.REASON]}" if lost and aliases.REASON in version.tags else ""
-    if not why and aliases.REPLACED_BY_HAND in version.tags:
-        why = ": it was replaced by hand"
-    return f"{_title(version)}{known_as}{why}"
+    reason = version.tags.get(aliases.REASON if lost else aliases.NOT_AGAIN)
+    if aliases.REPLACED_BY_HAND in version.tags:
+        reason = "it was replaced by hand"
+    return f"{_in_full(version)}{known_as}{f': {reason}' if reason else ''}"
 
 
-def _title(version: ModelVersion) -> str:
+def _without_version(store: Store, winner: Mapping[str, Any]) -> str | None:
+    """Return what its run tells of a model that was put forward and has no version; None if it was not."""
+    query = (
+        f"tags.fingerprint = {quoted(winner['fingerprint'])} "
+        f"and tags.`{aliases.OF_MODEL}` = {quoted(winner['model_sha256'])}"
+    )
+    for run in store.client.search_runs([store.experiment_id], query, max_results=1):
+        name, reason = winner["registered_model"], run.data.tags.get(aliases.REASON, "")
+        return f"{winner['model']}, which was not put into '{name}': {reason}"
+    return None
+
+
+def _in_full(version: ModelVersion) -> str:
     return f"{version.tags.get('model', 'unknown')}: version {version.version} of '{version.name}'"

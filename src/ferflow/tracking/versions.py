@@ -1,4 +1,4 @@
-"""Versions of a registered model: found by alias, number or tags, and tagged."""
+"""Versions of a registered model: found by alias or tags, named and tagged."""
 
 from __future__ import annotations
 
@@ -25,16 +25,6 @@ def version_with(client: mlflow.MlflowClient, name: str, alias: str) -> ModelVer
         raise
 
 
-def version_of_number(client: mlflow.MlflowClient, name: str, number: str) -> ModelVersion | None:
-    """Return the version of a number, or None if there is none, or no longer."""
-    try:
-        return client.get_model_version(name, number)
-    except MlflowException as error:
-        if error.error_code in MISSING:
-            return None
-        raise
-
-
 def versions_of(client: mlflow.MlflowClient, name: str, tags: Mapping[str, str]) -> list[ModelVersion]:
     """Return the versions of a registered model that have these tags, the newest first."""
     query = [f"name = {quoted(name)}", *(f"tags.{key} = {quoted(value)}" for key, value in tags.items())]
@@ -42,13 +32,14 @@ def versions_of(client: mlflow.MlflowClient, name: str, tags: Mapping[str, str])
     return sorted(found, key=lambda version: int(version.version), reverse=True)
 
 
-def is_loadable(version: ModelVersion) -> bool:
-    """Return whether a version's files are still there: the database may outlive the artifact folder."""
-    try:
-        mlflow.models.get_model_info(f"models:/{version.name}/{version.version}")
-    except (MlflowException, OSError):
-        return False
-    return True
+def is_same_version(a: ModelVersion | None, b: ModelVersion | None) -> bool:
+    """Return whether both are there, and the same version of one registered model."""
+    return a is not None and b is not None and int(a.version) == int(b.version)
+
+
+def title(version: ModelVersion) -> str:
+    """Return a version's number and the name of its model, for people."""
+    return f"version {version.version} ({version.tags.get('model', 'unknown')})"
 
 
 def set_tags(client: mlflow.MlflowClient, version: ModelVersion, tags: Mapping[str, str]) -> None:
