@@ -3,8 +3,8 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from urllib.parse import urlparse
 
+import mlflow
 import pytest
 
 from ferflow import promote, rollback
@@ -13,7 +13,7 @@ from ferflow.tracking import registry
 from ferflow.tracking.by_hand import promote_by_hand, roll_back
 from ferflow.tracking.store import Store
 
-from .registering import NAME, candidate, held, log_without_keras, put_forward
+from .registering import NAME, candidate, files_of, held, log_without_keras, put_forward
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ def test_promoting_by_hand_keeps_previous_right(three: Store, tmp_path: Path) ->
     assert held(three) == {"champion": "3", "previous": "2"}
 
 
-@pytest.mark.parametrize("number", ["9", "third", "0"])
+@pytest.mark.parametrize("number", ["9", "third", "0", "9" * 30])
 def test_a_version_that_is_not_there_is_one_line(three: Store, number: str) -> None:
     with pytest.raises(FerflowError, match=f"has no version '{number}'; there are 1, 2, 3"):
         promote_by_hand(three, NAME, number)
@@ -61,8 +61,7 @@ def test_a_version_that_is_not_there_is_one_line(three: Store, number: str) -> N
 
 
 def test_a_version_without_files_is_not_promoted(three: Store) -> None:
-    model = three.client.get_model_version(NAME, "2").source.removeprefix("models:/")
-    shutil.rmtree(urlparse(three.client.get_logged_model(model).artifact_location).path)
+    shutil.rmtree(files_of(three, "2"))
     with pytest.raises(FerflowError, match="its files are gone: nothing was changed"):
         roll_back(three, NAME)
     with pytest.raises(FerflowError, match="its files are gone: nothing was changed"):
@@ -101,3 +100,48 @@ def test_a_version_that_somebody_made_by_hand_can_be_champion(three: Store) -> N
     assert promote_by_hand(three, NAME, "4").startswith("version 4 (unknown) of")
     assert held(three) == {"champion": "4", "previous": "2"}
     assert "promotion.rolled_back" in three.client.get_model_version(NAME, "3").tags
+
+
+class _Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("writes", range(1, 9))
+def test_a_rollback_that_is_killed_is_finished_and_goes_no_further(
+    three: Store, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    left = writes
+
+    def die_in_time(name: str) -> None:
+        write = getattr(mlflow.MlflowClient, name)
+
+        def counted(*arguments: object, **options: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise _Killed
+            return write(*arguments, **options)
+
+        monkeypatch.setattr(mlflow.MlflowClient, name, counted)
+
+    for name in (
+        "set_model_version_tag",
+        "delete_model_version_tag",
+        "set_registered_model_alias",
+        "delete_registered_model_alias",
+    ):
+        die_in_time(name)
+    killed = False
+    try:
+        roll_back(three, NAME)
+    except _Killed:
+        killed = True
+    monkeypatch.undo()
+    # The fewest writes stop it in the middle, the most let it through.
+    assert killed or writes > 3
+    if killed:
+        roll_back(three, NAME)
+    assert held(three) == {"champion": "2", "previous": "1"}
+    tags = {number: three.client.get_model_version(NAME, number).tags for number in "123"}
+    assert [number for number in "123" if "promotion.rolled_back" in tags[number]] == ["3"]
+    assert tags["2"]["promotion.reason"] == "rolled back to by hand"

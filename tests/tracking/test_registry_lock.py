@@ -8,31 +8,44 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from ferflow.errors import FerflowError
+from ferflow.tracking import registry
 from ferflow.tracking import registry_lock as lock_module
 from ferflow.tracking.registry_lock import registry_lock
 from ferflow.tracking.store import Store
 
-from .registering import NAME, held, number_of_versions
+from .registering import NAME, candidate, held, log_without_keras, number_of_versions, put_forward
 
 LOCK = f"{NAME}-lock"
 
-#: One of two processes that register the same models at once, each in its own order.
+#: One of two processes that register the same models at once, each in its own order. Between what it has
+#: checked and what it writes it waits for the other one, which comes only if there is no lock.
 REGISTERING = """
-import json, sys, time
+import json, os, sys, time
 from pathlib import Path
 from tracking import registering
+from ferflow.tracking import registry
 from ferflow.tracking.store import connect
 folder, names = Path(sys.argv[1]), json.loads(sys.argv[2])
+def wait_for_both(place, seconds):
+    (folder / f"{place}-{os.getpid()}").touch()
+    end = time.monotonic() + seconds
+    while len(list(folder.glob(f"{place}-*"))) < 2 and time.monotonic() < end:
+        time.sleep(0.005)
+create = registry._create_version
+def create_with_the_other(*arguments):
+    wait_for_both("checked", 2)
+    return create(*arguments)
+registry._create_version = create_with_the_other
 registering.use_no_keras()
 store = connect("ferflow-test")
-(folder / f"ready-{names[0]}").touch()
-while len(list(folder.glob("ready-*"))) < 2:
-    time.sleep(0.005)
+wait_for_both("ready", 60)
 for name in names:
     registering.put_forward(store, registering.candidate(folder, name, 7 * int(name[-1])))
 """
@@ -41,7 +54,7 @@ for name in names:
 def test_two_processes_at_once_leave_one_version_each_and_the_best_as_champion(
     store: Store, tmp_path: Path
 ) -> None:
-    orders = (["m1", "m4", "m2", "m3"], ["m3", "m2", "m4", "m1"])
+    orders = (["m1", "m4", "m2", "m3"], ["m1", "m3", "m2", "m4"])
     paths = (str(Path(__file__).parents[1]), *sys.path)
     processes = [
         subprocess.Popen(
@@ -106,6 +119,52 @@ def test_the_lock_of_a_killed_process_is_broken_and_no_younger_one(store: Store)
         assert store.client.get_registered_model(LOCK)
     with pytest.raises(MlflowException):
         store.client.get_registered_model(LOCK)
+
+
+def test_a_killed_breaker_of_a_lock_is_no_obstacle(store: Store) -> None:
+    store.client.create_registered_model(LOCK, tags={"ferflow.lock_holder": "killed"})
+    store.client.create_registered_model(f"{LOCK}-killed", tags={"ferflow.lock_holder": "killed too"})
+    with registry_lock(store.client, NAME, stale_seconds=0.2):
+        assert [model.name for model in store.client.search_registered_models()] == [LOCK]
+
+
+def test_a_lock_that_is_deleted_twice_is_released(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the client does when the answer is lost on the way."""
+    delete = MlflowClient.delete_registered_model
+
+    def delete_twice(client: MlflowClient, name: str) -> None:
+        delete(client, name)
+        delete(client, name)
+
+    monkeypatch.setattr(MlflowClient, "delete_registered_model", delete_twice)
+    store.client.create_registered_model(LOCK, tags={"ferflow.lock_holder": "killed"})
+    with registry_lock(store.client, NAME, stale_seconds=0.1):
+        pass
+    assert not store.client.search_registered_models()
+
+
+def test_who_has_lost_the_lock_writes_nothing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped for a minute goes on, and somebody else has the lock."""
+    monkeypatch.setattr(registry, "log_candidate", log_without_keras)
+    put_forward(store, candidate(tmp_path, "first", 21))
+    before = held(store)
+    seen = registry._seen
+
+    def seen_slowly(*arguments: Any) -> Any:
+        with contextlib.suppress(MlflowException):  # there is none before it is taken
+            store.client.delete_registered_model(LOCK)
+            store.client.create_registered_model(LOCK, tags={"ferflow.lock_holder": "somebody"})
+        return seen(*arguments)
+
+    monkeypatch.setattr(registry, "_seen", seen_slowly)
+    with pytest.raises(FerflowError, match=f"broke its lock '{LOCK}': nothing was changed, try again"):
+        put_forward(store, candidate(tmp_path, "second", 70))
+    assert (held(store), number_of_versions(store)) == (before, 1)
+    assert len(store.client.search_logged_models([store.experiment_id])) == 1
+    # The other one's lock stays.
+    assert store.client.get_registered_model(LOCK)
 
 
 def test_a_lock_that_nobody_gives_back_is_one_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

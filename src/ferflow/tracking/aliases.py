@@ -131,12 +131,15 @@ def promote(
     settle(client, name)
 
 
-def challenge(client: mlflow.MlflowClient, version: ModelVersion, decision: Decision) -> None:
-    """Make a version that is not promoted the challenger; under the lock of the registry."""
+def refuse(
+    client: mlflow.MlflowClient, version: ModelVersion, decision: Decision, *, challenger: bool
+) -> None:
+    """Say on a version why it is not promoted; it may be challenger. Under the lock of the registry."""
     # A former champion's tags go on to tell why it once was promoted.
     once = version.tags.get(RESULT) == PROMOTED
     set_tags(client, version, {NOT_AGAIN: decision.reason} if once else decision.tags())
-    client.set_registered_model_alias(version.name, CHALLENGER, str(version.version))
+    if challenger:
+        client.set_registered_model_alias(version.name, CHALLENGER, str(version.version))
 
 
 def settle(client: mlflow.MlflowClient, name: str) -> None:

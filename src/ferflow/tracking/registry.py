@@ -134,10 +134,8 @@ def _move_aliases(
     if decision.promoted:
         aliases.promote(client, version, decision)
         return aliases.CHAMPION
-    if challenger:
-        aliases.challenge(client, version, decision)
-        return aliases.CHALLENGER
-    return None
+    aliases.refuse(client, version, decision, challenger=challenger)
+    return aliases.CHALLENGER if challenger else None
 
 
 def _find_version(
