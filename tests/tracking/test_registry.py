@@ -8,7 +8,7 @@ import pytest
 
 from ferflow.params import PromotionParams
 from ferflow.params.promotion import COSTS, RuleParams
-from ferflow.tracking import registry
+from ferflow.tracking import logged_model, registry
 from ferflow.tracking.by_hand import promote_by_hand, roll_back
 from ferflow.tracking.candidate import Candidate
 from ferflow.tracking.store import Store
@@ -185,6 +185,19 @@ def test_an_interrupt_leaves_no_model_that_no_version_has(
     # And the next one completes it.
     put_forward(store, candidate(tmp_path, "first", 21))
     assert (held(store), number_of_versions(store)) == ({"champion": "1"}, 1)
+
+
+def test_an_interrupt_leaves_no_half_a_model(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(logged_model, "_log_files", interrupt)
+    run = store.client.create_run(store.experiment_id)
+    with pytest.raises(KeyboardInterrupt):
+        logged_model.log_candidate(store, run, candidate(tmp_path, "first", 21))
+    assert not store.client.search_logged_models([store.experiment_id])
 
 
 def test_who_was_faster_is_judged_again(

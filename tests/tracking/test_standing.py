@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,10 @@ def test_a_best_model_without_a_version_is_known_by_its_run(store: Store, tmp_pa
     )
     best = found("first", 35).best
     assert best and best.startswith(f"first: version 1 of '{NAME}', alias 'previous': val macro-F1 0.5")
+    # As does one whose weights a person took the place from.
+    roll_back(store, NAME)
+    again = replace(candidate(tmp_path, "best", 49), fingerprint="trained again")
+    put_forward(store, again, silent)
+    winner = {"model": "best", "registered_model": NAME, **identity_of(again)}
+    best = standing(store, winner).best
+    assert best and best.startswith(f"best, which was not put into '{NAME}': version 2 was replaced by hand")
