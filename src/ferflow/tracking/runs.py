@@ -248,7 +248,7 @@ def _log_changes(store: Store, run: Run) -> None:
         store.client.log_artifact(run.info.run_id, str(file), str(Path(PATCH).parent))
 
 
-def _lock(store: Store) -> contextlib.AbstractContextManager[None]:
+def _lock(store: Store) -> contextlib.AbstractContextManager[object]:
     """Return the lock under which the runs of an experiment are found and made, by one process at a time."""
     return registry_lock(store.client, f"runs-of-experiment-{store.experiment_id}")
 
