@@ -106,7 +106,7 @@ class _Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("writes", range(1, 9))
+@pytest.mark.parametrize("writes", range(1, 7))
 def test_a_rollback_that_is_killed_is_finished_and_goes_no_further(
     three: Store, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
