@@ -70,11 +70,12 @@ repro: env ## Run the whole pipeline (what changed of it) and show the champion:
 	$(repro)
 
 .PHONY: dataset
-# Through the environment and as they stand: a path or a layout may hold quotes and dollars.
-dataset: export DATASET_NAME := $(value NAME)
-dataset: export DATASET_SOURCE := $(value SOURCE)
-dataset: export DATASET_LAYOUT := $(value LAYOUT)
-dataset: export DATASET_LICENCE := $(value LICENCE)
+# Through the environment and as they stand: a path or a layout may hold quotes and dollars. `override`: what stands
+# on the command line of make would be expanded when it is exported.
+dataset: override export DATASET_NAME := $(value NAME)
+dataset: override export DATASET_SOURCE := $(value SOURCE)
+dataset: override export DATASET_LAYOUT := $(value LAYOUT)
+dataset: override export DATASET_LICENCE := $(value LICENCE)
 dataset: env ## Your own images: make dataset NAME=mine SOURCE=<folder, archive, csv, address> [LAYOUT='{...}'] [BUDGET=full]
 	@: $(if $(value NAME),,$(error say which data set: make dataset NAME=mine SOURCE=path))
 	python -m ferflow.choose "$$DATASET_NAME" $${DATASET_SOURCE:+--source "$$DATASET_SOURCE"} \
@@ -106,10 +107,12 @@ push: env ## Push DVC's cache to the default remote, if there is one
 # Pictures of people are in .gitignore, and so in no patch.
 results: PATCH ?= results.patch
 results: ## What the pipeline changed of files in git, as one patch (no file if nothing): make results [PATCH=results.patch]
-	@git add --all params.yaml dvc.lock reports
-	@git diff --cached --binary --output="$(PATCH)" -- params.yaml dvc.lock reports
-	@git diff --cached --stat -- params.yaml dvc.lock reports
-	@[ -s "$(PATCH)" ] || rm "$(PATCH)"
+	@# In an index of its own: what the user has staged stays as it is.
+	@index="$$(git rev-parse --git-path results-index)"; trap 'rm -f "$$index"' EXIT; export GIT_INDEX_FILE="$$index"; \
+	git read-tree HEAD; git add --all params.yaml dvc.lock reports; \
+	git diff --cached --binary --output="$(PATCH)" -- params.yaml dvc.lock reports; \
+	git diff --cached --stat -- params.yaml dvc.lock reports; \
+	[ -s "$(PATCH)" ] || rm "$(PATCH)"
 
 .PHONY: rollback
 rollback: env ## Make the champion before this one champion again
@@ -144,24 +147,25 @@ test-jax: ## The tests of models and training on another backend of Keras: JAX, 
 	KERAS_BACKEND=jax JAX_PLATFORMS=cpu pytest -n 2 --dist loadfile tests/models tests/training
 
 .PHONY: gate
-# BASE goes through the environment, here and below: the shell takes no part of a name for a command.
-gate: export BASE := $(value BASE)
+# BASE goes through the environment and as it stands, here and below: neither make nor the shell takes a part of a
+# branch's name for a command.
+gate: override export BASE := $(value BASE)
 gate: env ## Hold the committed results against a base's: make gate [BASE=origin/main] [SUMMARY=file.md] [JSON=file.json] [FLAGS=...]
 	@python -m ferflow.gate $${BASE:+--base "$$BASE"} $(if $(SUMMARY),--summary "$(SUMMARY)") \
 	  $(if $(JSON),--json "$(JSON)") $(FLAGS)
 
 .PHONY: scratch
-scratch: env ## Delete what the pipeline has made, committed reports included: `make repro` then makes all anew
+scratch: env ## Delete what the pipeline has made, committed reports and dvc.lock included: `make repro` then runs all stages
 	python -m ferflow.reproduced.scratch
 
 .PHONY: reproduced
-reproduced: export BASE := $(or $(value BASE),HEAD)
+reproduced: override export BASE := $(or $(value BASE),HEAD)
 reproduced: env ## After `make scratch repro`: are the results those of a commit? [BASE=HEAD] [MACHINE=auto|same|other] [SUMMARY=file.md]
 	@python -m ferflow.reproduced --base "$$BASE" --machine $(or $(MACHINE),auto) \
 	  $(if $(SUMMARY),--summary "$(SUMMARY)")
 
 .PHONY: changes
-changes: export BASE := $(or $(value BASE),HEAD)
+changes: override export BASE := $(or $(value BASE),HEAD)
 changes: env ## What differs from a commit in metrics, params and leaderboard, as Markdown: make changes BASE=origin/main [SUMMARY=file.md]
 	@python -m ferflow.changes --base "$$BASE" $(if $(SUMMARY),--summary "$(SUMMARY)")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ JOBS = {f"{name}/{job}": content for name, flow in WORKFLOWS.items() for job, co
 #: The one job that may write: it brings the results of the GPU back, and runs none of the code.
 WRITES = "gpu/commit"
 
-MAKE = re.compile(r'make [a-z-]+( [A-Z]+=("[\w/$.]+"|[\w.]+))*')
+#: No `$` but for the summary's file: what make is told on its command line it expands.
+MAKE = re.compile(r'make [a-z-]+( [A-Z]+=("\$GITHUB_STEP_SUMMARY"|[\w.]+))*')
 GIT = re.compile(r"git (apply|config|commit|push) [^;&|`]+")
 
 
@@ -59,6 +62,8 @@ def test_ci_runs_tasks_that_exist(targets: set[str]) -> None:
 @pytest.mark.parametrize("job", JOBS)
 def test_nothing_that_others_choose_becomes_part_of_a_command(job: str) -> None:
     assert not any("${{" in command for command in _commands(JOBS[job]))
+    # The name of a branch in a fork is the words of whoever made it.
+    assert "head_ref" not in str(JOBS[job]).lower()
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -110,6 +115,7 @@ def test_actions_are_pinned(job: str) -> None:
 def test_the_gate_knows_the_base_and_says_what_changed_if_it_fails_too() -> None:
     checkout, _, gate, changes = JOBS["ci/gate"]["steps"]
     assert checkout["with"]["fetch-depth"] == 0
+    assert JOBS["ci/gate"]["env"] == {"BASE": "origin/${{ github.base_ref }}"}
     assert gate["run"].startswith("make gate ")
     assert changes["run"].startswith("make changes ")
     assert "!cancelled()" in changes["if"]
@@ -121,6 +127,32 @@ def test_results_are_made_from_scratch_before_they_are_compared() -> None:
         "repro",
         "reproduced",
     ]
+
+
+def test_results_are_kept_before_a_store_is_asked() -> None:
+    steps = [step.get("uses", step.get("run", "")) for step in JOBS["gpu/train"]["steps"]]
+    upload = next(place for place, step in enumerate(steps) if step.startswith("actions/upload-artifact"))
+    assert steps.index("make results PATCH=results.patch") < upload < steps.index("make push")
+
+
+@pytest.mark.parametrize("target", ["gate", "changes", "reproduced"])
+def test_make_takes_no_part_of_a_base_for_a_command(target: str, tmp_path: Path) -> None:
+    name = f"$(shell touch {tmp_path}/made)`touch {tmp_path}/made`"
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    override = re.search(rf"^{target}: override export BASE := .*$", makefile, re.MULTILINE)
+    assert override
+    (tmp_path / "Makefile").write_text(f'{override[0]}\n{target}:\n\t@printf %s "$$BASE"\n')
+    for given in ([f"BASE={name}"], []):
+        result = subprocess.run(
+            ["make", "--no-print-directory", target, *given],
+            cwd=tmp_path,
+            env=os.environ | {"BASE": name},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert result.stdout == name
+    assert not (tmp_path / "made").exists()
 
 
 def test_one_run_at_a_time_has_the_gpu_and_none_is_cut_off() -> None:
