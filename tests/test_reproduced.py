@@ -16,13 +16,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from ferflow.changes import leaderboard_changes
+from ferflow.dvc_lock import Digests
 from ferflow.errors import FerflowError
 from ferflow.evaluation.metrics import summarize
 from ferflow.evaluation.outcomes import join
 from ferflow.labels import EMOTIONS
 from ferflow.reproduced.check import Findings, Machine, compare
 from ferflow.reproduced.committed import committed_files, work_tree_files
-from ferflow.reproduced.lock import digest
+from ferflow.reproduced.scratch import main as scratch
 from ferflow.reproduced.wording import as_markdown, as_text
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +44,8 @@ class Project:
         self.root = root
         self.write("dvc.yaml", PIPELINE)
         self.write("params.yaml", "models: {big: {}, small: {}}\n")
-        self.write(".gitignore", "/data/\n/models/\n")
+        self.write(".gitignore", "/data/\n/models/\n/.dvc/\n")
+        self.write(".dvc/config", "")
         self.lock: dict[str, Any] = {}
         self._git("init", "--quiet")
 
@@ -94,9 +96,9 @@ class Project:
         self.lock[name] = {
             "cmd": f"python {name}",
             "deps": [{"path": path, "md5": md5} for path, md5 in code.items()]
-            + [{"path": path, "md5": digest(path, files)} for path in needs],
+            + [{"path": path, "md5": Digests(files, files.__getitem__).of(path)} for path in needs],
             "params": {"params.yaml": params},
-            "outs": [{"path": path, "md5": digest(path, files)} for path in outs],
+            "outs": [{"path": path, "md5": Digests(files, files.__getitem__).of(path)} for path in outs],
         }
 
     def _files(self) -> list[Path]:
@@ -117,7 +119,7 @@ class Project:
         for stage in self.lock.values():
             for out in stage["outs"]:
                 if out["path"] == path:
-                    out["md5"] = digest(path, {path: content})
+                    out["md5"] = Digests([path], lambda _: content).of(path)
         self.write_lock()
 
     def commit(self) -> None:
@@ -326,8 +328,9 @@ def test_the_digest_is_the_one_of_dvc() -> None:
         for path in (ROOT / "reports/sample/validation").rglob("*")
     }
     expected = next(out for out in lock["stages"]["validate"]["outs"] if out["path"].startswith("reports"))
-    assert digest(expected["path"], files) == expected["md5"]
-    assert digest("reports/none", files) is None
+    digests = Digests(files, files.__getitem__)
+    assert digests.of(expected["path"]) == expected["md5"]
+    assert digests.of("reports/none") is None
 
 
 def _command(project: Project, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -373,16 +376,64 @@ def test_scratch_deletes_what_a_run_makes_again(project: Project) -> None:
     assert left == {f"{REPORTS}/costs.json", f"{REPORTS}/models/old/metrics.json"}
 
 
-def test_scratch_deletes_nothing_outside(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    outside = tmp_path_factory.mktemp("outside") / "kept"
-    outside.write_text("kept")
-    project.lock["split"]["outs"][0]["path"] = str(outside)
+@pytest.mark.parametrize(
+    "path", ["{outside}", ".", ".git", "src", "dvc.yaml", "data", "data/../src", "data/link/x"]
+)
+def test_scratch_deletes_nothing_that_the_pipeline_does_not_make(
+    project: Project,
+    path: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "x").write_text("kept")
+    project.write("src/code.py", "kept")
+    (project.root / "data/link").symlink_to(outside)
+    project.lock["split"]["outs"][0]["path"] = path.format(outside=outside)
     project.write_lock()
-    result = _command(project, "ferflow.reproduced.scratch")
-    assert result.returncode == 1
-    assert "nothing was deleted" in result.stderr
-    assert outside.exists()
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(sys, "argv", ["scratch"])
+    with pytest.raises(FerflowError, match="nothing was deleted"):
+        scratch()
+    assert (outside / "x").exists()
+    assert (project.root / "src/code.py").exists()
     assert (project.root / REPORTS / "models/big/metrics.json").exists()
+
+
+def test_scratch_deletes_a_link_and_not_what_it_stands_for(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = tmp_path_factory.mktemp("cache") / "splits"
+    cached.write_text("kept")
+    link = project.root / "data/sample/splits.parquet"
+    link.unlink()
+    link.symlink_to(cached)
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(sys, "argv", ["scratch"])
+    scratch()
+    assert cached.exists()
+    assert not link.is_symlink()
+
+
+def test_after_scratch_dvc_runs_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its lock or its run cache it would bring back what was made before."""
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[cache]\n    dir = ../kept\n")
+    (tmp_path / "params.yaml").write_text("{}")
+    (tmp_path / "data").mkdir()
+    command = "echo made >> runs && echo result > data/out"
+    (tmp_path / "dvc.yaml").write_text(
+        f"stages: {{make: {{cmd: {command}, deps: [params.yaml], outs: [data/out]}}}}"
+    )
+    repro = [sys.executable, "-m", "dvc", "repro", "--quiet"]
+    monkeypatch.setattr(sys, "argv", ["scratch"])
+    for runs in (1, 2, 3):
+        subprocess.run(repro, check=True)
+        assert (tmp_path / "runs").read_text().count("made") == runs
+        scratch()
+    assert len(list((tmp_path / "kept/runs-before-scratch").rglob("*"))) > 2
 
 
 def test_what_moved_on_the_leaderboard() -> None:

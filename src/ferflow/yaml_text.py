@@ -1,4 +1,4 @@
-"""YAML of either side."""
+"""YAML of any commit, as plain values."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ferflow.errors import FerflowError
-from ferflow.gate.trees import Tree
 
 
-def read_yaml(tree: Tree, path: str) -> Any:
+def parse_yaml(content: bytes, name: str) -> Any:
     """Return the content of a YAML file.
 
+    Args:
+        content: Its bytes.
+        name: What messages call it.
+
     Raises:
-        FerflowError: It is missing, or not YAML.
+        FerflowError: It is not YAML.
     """
-    if path not in tree.paths:
-        raise FerflowError(f"{path} is missing: run from the root of the project, and commit it.")
     try:
         # In C where that is there, and still YAML 1.2: dvc.lock has thousands of lines.
-        return YAML(typ="safe").load(tree.read(path).decode())
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise FerflowError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it.") from None
+        return YAML(typ="safe").load(content.decode())
+    except (YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise FerflowError(f"{name} is not valid YAML ({reason}): mend it, or `git checkout` it.") from None

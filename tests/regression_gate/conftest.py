@@ -66,17 +66,17 @@ def gate(
         files = ["--summary", str(summary), "--json", str(verdict)]
         monkeypatch.chdir(root or project.root)
         monkeypatch.setattr(sys, "argv", ["gate", *(["--base", base] if base else []), *files, *arguments])
+        verdict.unlink(missing_ok=True)
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
         printed = capsys.readouterr()
-        written = summary.exists()
         return Outcome(
             status=int(ended.value.code or 0),
             out=printed.out,
             err=printed.err,
-            markdown=summary.read_text(encoding="utf-8") if written else "",
-            verdict=json.loads(verdict.read_text(encoding="utf-8")) if written else {},
+            markdown=summary.read_text(encoding="utf-8"),
+            verdict=json.loads(verdict.read_text(encoding="utf-8")) if verdict.exists() else {},
         )
 
     return run

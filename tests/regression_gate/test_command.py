@@ -172,7 +172,7 @@ def test_the_default_base_is_where_the_branch_left_main(project: Project, gate: 
 def test_a_project_in_a_folder_of_a_repository(project: Project, gate: Gate) -> None:
     inner = project.root / "inner"
     inner.mkdir()
-    for name in ("src", "reports", "params.yaml", "dvc.lock"):
+    for name in ("src", "reports", "params.yaml", "dvc.lock", "dvc.yaml"):
         shutil.move(project.root / name, inner / name)
     project.commit()
     assert gate(root=inner).out.splitlines()[-1].strip() == "sample/quick: 3 unchanged"

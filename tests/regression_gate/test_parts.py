@@ -20,7 +20,7 @@ from ferflow.gate.trees import WorkTree
 from ferflow.params.gate import GateParams
 
 from .conftest import Gate
-from .projects import Project, answers, truth
+from .projects import SKILLS, Project, answers, truth
 
 LIMITS = GateParams.model_validate(
     {
@@ -132,12 +132,35 @@ def test_folders_are_hashed_as_dvc_does(project: Project) -> None:
         assert len(check_lock(WorkTree(project.root))) == findings
 
 
-def test_stages_of_removed_models_are_not_looked_at(project: Project) -> None:
-    stage = {"deps": [{"path": "src/gone.py", "md5": "0"}]}
-    project.write("dvc.lock", json.dumps({"stages": {"train@gone": stage}}))
-    assert check_lock(WorkTree(project.root)) == []
-    project.write("dvc.lock", json.dumps({"stages": {"train@cnn4": stage}}))
-    assert len(check_lock(WorkTree(project.root))) == 1
+def test_stages_of_the_pipeline_and_no_others_have_to_be_in_the_lock(project: Project) -> None:
+    stale = {"deps": [{"path": "src/gone.py", "md5": "0"}]}
+    project.write(
+        "dvc.yaml", 'stages: {train: {foreach: "${models}", do: {cmd: train}}, split: {cmd: split}}'
+    )
+
+    def messages(stages: dict[str, Any]) -> list[str]:
+        project.write("dvc.lock", json.dumps({"stages": stages}))
+        return [finding.message for finding in check_lock(WorkTree(project.root))]
+
+    current: dict[str, Any] = {"split": {}, **{f"train@{name}": {} for name in SKILLS}}
+    assert messages(current | {"train@removed": stale, "removed": stale}) == []
+    assert "another content of src/gone.py (train@cnn4)" in messages(current | {"train@cnn4": stale})[0]
+    del current["split"], current["train@cnn2_small"]
+    assert [message.split(":")[0] for message in messages(current)] == [
+        "dvc.lock has no stage train@cnn2_small of dvc.yaml",
+        "dvc.lock has no stage split of dvc.yaml",
+    ]
+
+
+def test_a_stage_made_of_what_another_did_not_write_is_found(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {train: {cmd: train}, evaluate: {cmd: evaluate}}")
+    trained = {"outs": [{"path": "models/cnn4.keras", "md5": "a"}]}
+    for md5, problems in (("a", 0), ("b", 1)):
+        evaluated = {"deps": [{"path": "models/cnn4.keras", "md5": md5}]}
+        project.write("dvc.lock", json.dumps({"stages": {"train": trained, "evaluate": evaluated}}))
+        found = check_lock(WorkTree(project.root))
+        assert len(found) == problems
+    assert "a later stage was made of another models/cnn4.keras (evaluate)" in found[0].message
 
 
 def test_a_typo_in_the_limits_is_explained(project: Project, gate: Gate) -> None:

@@ -28,7 +28,10 @@ def main() -> None:
     try:
         passed = _judge(arguments)
     except FerflowError as error:
-        print(f"error: {without_credentials(str(error))}", file=sys.stderr, flush=True)
+        reason = without_credentials(str(error))
+        print(f"error: {reason}", file=sys.stderr, flush=True)
+        if arguments.summary:
+            write_text(arguments.summary, f"## ❔ The gate cannot tell\n\n{reason}\n")
         sys.exit(_CANNOT_TELL)
     sys.exit(0 if passed else 1)
 
@@ -37,13 +40,14 @@ def _judge(arguments: argparse.Namespace) -> bool:
     root = Path.cwd()
     work = WorkTree(root)
     limits = read_limits(work)
-    base_name = arguments.base or default_base(root)
+    base_name, warnings = (arguments.base, []) if arguments.base else default_base(root)
     options = Options(
         boards=arguments.only or None,
         allow_removed=arguments.allow_removed,
         allow_new_test_split=arguments.allow_new_test_split,
     )
     verdict = judge(work, Commit(root, base_name), base_name, limits, options)
+    verdict.warnings[:0] = warnings
     if arguments.summary:
         write_text(arguments.summary, as_markdown(verdict))
     if arguments.json:

@@ -12,13 +12,18 @@ from typing import Any, Final
 import pandas as pd
 
 from ferflow.errors import FerflowError
+from ferflow.evaluation.metrics import scores
 from ferflow.evaluation.outcomes import EVALUATED_SPLITS, PROBABILITIES, Outcomes, join
+from ferflow.evaluation.rounding import DIGITS
 from ferflow.gate.trees import Tree
 from ferflow.labels import EMOTIONS
 
 _TABLE: Final = re.compile(r"reports/([^/]+/[^/]+)/(?:models|ensembles)/([^/]+)/predictions\.parquet")
 _COLUMNS: Final = ["sample_id", "split", "label", "predicted", *PROBABILITIES]
 _TRUTH: Final = ["sample_id", "split", "label"]
+#: What leaderboard.csv and champion.json say of a model.
+SCORES: Final = ("val_macro_f1", "test_accuracy", "test_macro_f1")
+_CHOOSING: Final = EVALUATED_SPLITS[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,23 +56,31 @@ class Board:
         reports: By model; those whose table is sound.
         defects: What is wrong with the tables of the other ones, by model.
         leaderboard: None where none is committed.
-        champion: The content of champion.json; None where none is committed.
+        has_champion: Whether champion.json is committed.
+        champion: Its content.
     """
 
     name: str
     reports: dict[str, Report]
     defects: dict[str, str]
     leaderboard: pd.DataFrame | None
+    has_champion: bool
     champion: Any
 
     @property
     def best(self) -> str | None:
-        """The first of the leaderboard; without one, the model with the highest macro-F1 on val."""
-        if self.leaderboard is not None:
-            first = str(self.leaderboard["model"].iloc[0])
-            return first if first in self.reports else None
-        scored = {name: _val_macro_f1(report.metrics) for name, report in self.reports.items()}
-        return max(scored, key=lambda name: scored[name]) if scored else None
+        """The model whose answers have the highest macro-F1 on val; of several, the leaderboard's first."""
+        # Rounded as on the leaderboard.
+        scored = {
+            name: round(scores(report.outcomes[_CHOOSING])["macro_f1"], DIGITS)
+            for name, report in self.reports.items()
+        }
+        return max(scored, key=lambda name: (scored[name], name == self.first)) if scored else None
+
+    @property
+    def first(self) -> str | None:
+        """The first of the leaderboard."""
+        return None if self.leaderboard is None else str(self.leaderboard["model"].iloc[0])
 
 
 def board_names(tree: Tree) -> set[str]:
@@ -101,6 +114,7 @@ def read_board(tree: Tree, name: str, side: str) -> Board:
         reports=reports,
         defects=defects,
         leaderboard=_leaderboard(tree, f"{folder}/leaderboard.csv", side),
+        has_champion=f"{folder}/champion.json" in tree.paths,
         champion=_json(tree, f"{folder}/champion.json", side),
     )
 
@@ -120,6 +134,8 @@ def _read_report(tree: Tree, path: str, name: str, side: str) -> Report:
             f"{path} ({side}) has no column {', '.join(missing)}: it was written by another version; "
             "run `make repro`, or choose a later base."
         )
+    if not all(pd.api.types.is_numeric_dtype(table[column]) for column in PROBABILITIES):
+        raise _unreadable(path, side, ValueError("probabilities that are no numbers"))
     folder = path.rpartition("/")[0]
     return Report(
         name=name,
@@ -151,8 +167,10 @@ def _leaderboard(tree: Tree, path: str, side: str) -> pd.DataFrame | None:
         return None
     try:
         table = pd.read_csv(io.BytesIO(tree.read(path)))
-        if table.empty or not {"rank", "model"} <= set(table.columns):
+        if table.empty:
             raise ValueError("no models in it")
+        if missing := [name for name in ("rank", "model", *SCORES) if name not in table.columns]:
+            raise ValueError(f"no column {', '.join(missing)}")
     except ValueError as error:
         raise _unreadable(path, side, error) from None
     return table.sort_values("rank", ignore_index=True)
@@ -173,13 +191,6 @@ def _unreadable(path: str, side: str, error: Exception) -> FerflowError:
         f"{path} ({side}) cannot be read ({reason}): run `make repro`, or `git checkout` it; "
         "if it is the base's, choose another base."
     )
-
-
-def _val_macro_f1(metrics: Any) -> float:
-    try:
-        return float(metrics[EVALUATED_SPLITS[0]]["macro_f1"])
-    except (KeyError, TypeError, ValueError, IndexError):
-        return 0.0
 
 
 def _few(names: Collection[str]) -> str:

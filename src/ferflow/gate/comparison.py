@@ -128,7 +128,7 @@ def _comparison(
     changes = []
     for place in np.flatnonzero(judged):
         drop = (differences.base[place] - differences.now[place]) * SIGNS[place]
-        # All of the interval is worse than the base.
+        # Exchanges say that something differs; where accuracy rose a lot, not that calibration does.
         real = high[place] < 0 if SIGNS[place] > 0 else low[place] > 0
         changes.append(
             Change(

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ferflow.evaluation.confusions import confusion_counts
 from ferflow.evaluation.intervals import intervals
 from ferflow.evaluation.metrics import scores
-from ferflow.gate.boards import Board, Report
+from ferflow.gate.boards import SCORES, Board, Report
 from ferflow.gate.verdict import Finding
 
 _ROUNDING: Final = 2e-6  # metrics.json has six digits; the last may differ between processors
@@ -37,7 +37,7 @@ def check_metrics(board: str, report: Report, *, ends: bool) -> list[Finding]:
             for name, interval in intervals(confusion_counts(outcomes)).items():
                 expected |= {f"{name}_low": (interval.low, _DRAWN), f"{name}_high": (interval.high, _DRAWN)}
         for name, (value, tolerance) in expected.items():
-            written = _number(report.metrics, split, name)
+            written = number(report.metrics, split, name)
             if not abs(written - value) <= tolerance:
                 shown = "missing" if math.isnan(written) else f"{written:g}"
                 wrong.append(f"{split}.{name} is {shown}, the predictions give {value:.6g}")
@@ -53,34 +53,58 @@ def check_metrics(board: str, report: Report, *, ends: bool) -> list[Finding]:
     ]
 
 
-def check_leaderboard(board: Board) -> list[Finding]:
-    """Return what in leaderboard.csv and champion.json does not follow from the models' metrics.json."""
-    findings: list[Finding] = []
-    if board.leaderboard is not None:
-        wrong = _leaderboard_defects(board)
+def check_leaderboard(board: Board, base: Board | None) -> list[Finding]:
+    """Return what in leaderboard.csv and champion.json does not follow from the models' metrics.json.
+
+    Args:
+        board: Of the work tree.
+        base: The same of the base, if it has it: a file that it has must not be gone.
+    """
+    findings = []
+    for file, wrong, there, needed in (
+        (
+            "leaderboard.csv",
+            _leaderboard_defects(board),
+            board.leaderboard is not None,
+            base is not None and base.leaderboard is not None,
+        ),
+        (
+            "champion.json",
+            _champion_defects(board),
+            board.has_champion,
+            base is not None and base.has_champion,
+        ),
+    ):
+        path = f"reports/{board.name}/{file}"
         if wrong:
-            findings.append(_disagreement(board, "leaderboard.csv", wrong))
-    if isinstance(board.champion, dict):
-        name = str(board.champion.get("model"))
-        if name not in board.reports and name not in board.defects:
-            wrong = [f"it names the model {name}, of which there are no predictions"]
-        elif name in board.reports:
-            wrong = _disagreements(board.champion, board.reports[name], name)
-        else:
-            wrong = []
-        if wrong:
-            findings.append(_disagreement(board, "champion.json", wrong))
+            message = f"{path} does not agree with metrics.json: {_list(wrong)}; run `make repro`."
+            findings.append(Finding("leaderboard", board.name, message))
+        elif needed and not there:
+            message = f"{path} is in the base and not here: run `make repro` and commit it."
+            findings.append(Finding("leaderboard", board.name, message))
     return findings
 
 
-def _disagreement(board: Board, file: str, wrong: list[str]) -> Finding:
-    path = f"reports/{board.name}/{file}"
-    message = f"{path} does not agree with metrics.json: {_list(wrong)}; run `make repro`."
-    return Finding("leaderboard", board.name, message)
+def _champion_defects(board: Board) -> list[str]:
+    if not board.has_champion:
+        return []
+    champion = board.champion
+    if not isinstance(champion, dict) or not {"model", *SCORES} <= {*champion}:
+        return [f"it is no object with model, {', '.join(SCORES)}"]
+    name = str(champion["model"])
+    wrong = []
+    if board.first is not None and name != board.first:
+        wrong.append(f"it names {name}, the leaderboard's first is {board.first}")
+    if name in board.reports:
+        wrong += _disagreements(champion, board.reports[name], name)
+    elif name not in board.defects:
+        wrong.append(f"it names the model {name}, of which there are no predictions")
+    return wrong
 
 
 def _leaderboard_defects(board: Board) -> list[str]:
-    assert board.leaderboard is not None  # noqa: S101 - for the type checker
+    if board.leaderboard is None:
+        return []
     listed = [str(name) for name in board.leaderboard["model"]]
     there = {*board.reports, *board.defects}
     wrong = [f"{name} is listed, and has no predictions" for name in sorted({*listed} - there)]
@@ -89,7 +113,7 @@ def _leaderboard_defects(board: Board) -> list[str]:
         if (name := str(row["model"])) in board.reports:
             wrong += _disagreements(row, board.reports[name], name)
     chosen_by = [
-        _number(board.reports[name].metrics, "val", "macro_f1") for name in listed if name in board.reports
+        number(board.reports[name].metrics, "val", "macro_f1") for name in listed if name in board.reports
     ]
     if chosen_by != sorted(chosen_by, reverse=True):
         wrong.append("the models are not in the order of their macro-F1 on val")
@@ -116,7 +140,8 @@ def _close(a: Any, b: Any) -> bool:
         return False
 
 
-def _number(metrics: Any, split: str, name: str) -> float:
+def number(metrics: Any, split: str, name: str) -> float:
+    """Return a number of a metrics.json; NaN if it is not there, or is no number."""
     try:
         return float(metrics[split][name])
     except (KeyError, TypeError, ValueError, IndexError):

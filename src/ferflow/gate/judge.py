@@ -14,13 +14,13 @@ from ferflow.gate.comparison import compare_models, on_samples
 from ferflow.gate.consistency import check_leaderboard, check_metrics
 from ferflow.gate.differences import Pair
 from ferflow.gate.limits import changed_limits
-from ferflow.gate.lock import check_lock
+from ferflow.gate.lock import check_lock, read_stages
+from ferflow.gate.refusals import broken_floors, regressions, removed
 from ferflow.gate.splits import changes_between, odd_ones_out, truth_of
 from ferflow.gate.trees import Commit, WorkTree
-from ferflow.gate.verdict import BoardVerdict, Change, Comparison, Finding, Kind, Verdict
-from ferflow.gate.wording import described
-from ferflow.gate.yaml_files import read_yaml
-from ferflow.params.gate import FloorParams, GateParams
+from ferflow.gate.verdict import BoardVerdict, Finding, Verdict
+from ferflow.params.gate import GateParams
+from ferflow.yaml_text import parse_yaml
 
 _TEST: Final = "test"
 
@@ -65,21 +65,44 @@ def judge(work: WorkTree, base: Commit, base_name: str, limits: GateParams, opti
             f"the base {base_name} has no reports/…/predictions.parquet to compare with (it is older than "
             "the gate): choose a later base, e.g. --base HEAD."
         )
-    chosen = sorted(name for name in before | after if _is_chosen(name, options.boards))
-    if not chosen:
+    if unknown := {*(options.boards or ())} - {part for name in before | after for part in _names_of(name)}:
         raise FerflowError(
-            f"there are no results of {', '.join(options.boards or ())}; "
+            f"there are no results of {', '.join(sorted(unknown))}; "
             f"there are {', '.join(sorted(before | after))}."
         )
-    for name in chosen:
+    if unknown := {*limits.floors} - after:
+        verdict.warnings.append(
+            f"gate.floors names {', '.join(sorted(unknown))}, of which there are no results."
+        )
+    locked = {path for stage in read_stages(work)[0].values() for path in stage.outputs}
+    for name in sorted(before | after):
+        if options.boards is not None and not {*_names_of(name)} & {*options.boards}:
+            continue
         if name not in after:
-            verdict.findings += _removed(name, name.split("/")[0], {name, *options.allow_removed}, options)
+            verdict.findings += removed(name, name, options.allow_removed)
             verdict.boards.append(BoardVerdict(name))
             continue
         board = read_board(work, name, "work tree")
-        old = read_board(base, name, f"base {base.hash[:7]}") if name in before else None
+        old = _board_of_base(base, name, verdict) if name in before else None
+        if not any(path.startswith(f"reports/{name}/") for path in locked):
+            verdict.notes.append(
+                f"{name}: dvc.lock is of other results: of what code these are is not checked."
+            )
         _judge_board(verdict, board, old, limits, options)
     return verdict
+
+
+def _board_of_base(base: Commit, name: str, verdict: Verdict) -> Board:
+    side = f"base {base.hash[:7]}"
+    old = read_board(base, name, side)
+    for message in old.defects.values():
+        raise FerflowError(f"{side}: {message.removesuffix('.')}, or choose another base.")
+    if old.first not in {old.best, None}:
+        verdict.warnings.append(
+            f"{name}: the leaderboard of the {side} begins with {old.first}, which is not the best on val: "
+            f"the best model is held against {old.best}."
+        )
+    return old
 
 
 def _judge_board(
@@ -95,8 +118,8 @@ def _judge_board(
         unchanged = same and report.metrics == base_reports[report.name].metrics
         findings += check_metrics(board.name, report, ends=not unchanged)
         (found.same if same else found.new if report.name not in base_reports else []).append(report.name)
-    findings += check_leaderboard(board)
-    findings += _broken_floors(board, limits.floors.get(board.name))
+    findings += check_leaderboard(board, old)
+    findings += broken_floors(board, limits.floors.get(board.name))
     found.best_names = (old.best if old else None, board.best)
 
     truth = truth_of(board)
@@ -106,9 +129,9 @@ def _judge_board(
         verdict.notes.append(f"{board.name} is new: there is nothing to compare it with.")
         return
     there = {*board.reports, *board.defects}
-    found.removed = sorted({*old.reports, *old.defects} - there)
+    found.removed = sorted({*old.reports} - there)
     for name in found.removed:
-        findings += _removed(name, board.name, {*limits.allow_removed, *options.allow_removed}, options)
+        findings += removed(name, board.name, {*limits.allow_removed, *options.allow_removed})
     old_truth = truth_of(old)
     if truth is None or old_truth is None:
         return
@@ -150,10 +173,12 @@ def _compare(
         a, b = old.reports[before], board.reports[after]
         if a.content != b.content:
             best = (before, after, pair(a, b))
+    elif before in untold:
+        verdict.warnings.append(f"{board.name}: the best model was not compared with the base's.")
     compared = compare_models(models, best, limits, paired=paired)
     found.compared, found.best, found.noticeable = compared.models, compared.best, compared.noticeable
     for comparison in compared.models:
-        verdict.findings += _regressions("regression", board.name, comparison)
+        verdict.findings += regressions("regression", board.name, comparison)
     if compared.best is not None:
         said = {
             (comparison.model, change.metric)
@@ -161,7 +186,7 @@ def _compare(
             for change in comparison.changes
             if change.regressed
         }
-        verdict.findings += _regressions("best", board.name, compared.best, said)
+        verdict.findings += regressions("best", board.name, compared.best, said)
 
 
 def _samples(
@@ -209,58 +234,12 @@ def _samples(
     return [], False
 
 
-def _regressions(
-    kind: Kind, board: str, comparison: Comparison, said: Collection[tuple[str, str]] = ()
-) -> list[Finding]:
-    """Return a finding for each regression but those that were `said` of the same model already."""
-    same = comparison.model == comparison.base_model
-    regressed: list[Change] = [
-        change
-        for change in comparison.changes
-        if change.regressed and not (same and (comparison.model, change.metric) in said)
-    ]
-    who = comparison.model
-    if kind == "best":
-        renamed = f" (at the base {comparison.base_model})" if comparison.base_model != who else ""
-        who = f"best model {who}{renamed}"
-    return [Finding(kind, f"{board} {who}", described(change, comparison)) for change in regressed]
-
-
-def _broken_floors(board: Board, floors: FloorParams | None) -> list[Finding]:
-    if floors is None or board.best is None or board.best not in board.reports:
-        return []
-    metrics = board.reports[board.best].metrics
-    of_test = metrics.get(_TEST, {}) if isinstance(metrics, dict) else {}
-    return [
-        Finding(
-            "floor",
-            f"{board.name} best model {board.best}",
-            f"test {metric} is {of_test.get(metric)}, below the floor of {floor} "
-            f"(gate.floors.{board.name}.{metric} in params.yaml)",
-        )
-        for metric, floor in floors.model_dump(exclude_none=True).items()
-        if not (isinstance(of_test.get(metric), int | float) and of_test[metric] >= floor)
-    ]
-
-
-def _removed(name: str, where: str, allowed: Collection[str], options: Options) -> list[Finding]:
-    permitted = name in options.allow_removed if "/" in name else name in allowed
-    if permitted:
-        return []
-    return [
-        Finding(
-            "removed",
-            where,
-            f"the results of {name} are in the base and not here: bring them back, or say that it is meant "
-            f"with --allow-removed {name}.",
-        )
-    ]
-
-
 def _base_limits(base: Commit) -> Any:
-    content = read_yaml(base, "params.yaml") if "params.yaml" in base.paths else None
+    if "params.yaml" not in base.paths:
+        return None
+    content = parse_yaml(base.read("params.yaml"), f"params.yaml (base {base.hash[:7]})")
     return content.get("gate") if isinstance(content, dict) else None
 
 
-def _is_chosen(name: str, boards: Collection[str] | None) -> bool:
-    return boards is None or name in boards or name.split("/")[0] in boards
+def _names_of(board: str) -> tuple[str, str]:
+    return board, board.split("/")[0]

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from ferflow.errors import FerflowError
 from ferflow.gate.trees import Tree
-from ferflow.gate.yaml_files import read_yaml
 from ferflow.params.explain import explain
 from ferflow.params.gate import GateParams
+from ferflow.yaml_text import parse_yaml
 
 
 def read_limits(tree: Tree) -> GateParams:
@@ -19,9 +19,11 @@ def read_limits(tree: Tree) -> GateParams:
     Raises:
         FerflowError: The file or the section is missing or not valid.
     """
-    content = read_yaml(tree, "params.yaml")
+    content = parse_yaml(tree.read("params.yaml"), "params.yaml") if "params.yaml" in tree.paths else None
     if not isinstance(content, dict) or "gate" not in content:
-        raise FerflowError("params.yaml has no section `gate`, which holds the limits: see docs/gate.md.")
+        raise FerflowError(
+            "params.yaml is missing, or has no section `gate`, which holds the limits: see docs/gate.md."
+        )
     try:
         return GateParams.model_validate(content["gate"])
     except ValidationError as error:
@@ -50,14 +52,16 @@ def changed_limits(base: Any, now: GateParams) -> tuple[list[str], list[str]]:
 
 def _looser(key: str, old: Any, new: Any) -> bool:
     if key == "allow_removed":
-        return bool({*(new or ())} - {*(old or ())})
+        return not isinstance(old, list | None) or any(name not in (old or ()) for name in new or ())
+    if old is None:
+        return False
+    if not isinstance(old, int | float):
+        return True  # no number, and so not known to be stricter
     if key.startswith("floors."):
-        return old is not None and (new is None or new < old)
+        return new is None or bool(new < old)
     if key == "significance":
-        return old is not None and new is not None and new < old
-    if key.startswith("max_drop."):
-        return old is not None and new is not None and new > old
-    return False
+        return bool(new < old)
+    return key.startswith("max_drop.") and new is not None and bool(new > old)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
 from typing import Any, Final
 
+from ferflow.dvc_lock import Digests, Entry, Stages, current_stages, outdated
+from ferflow.errors import FerflowError
 from ferflow.gate.trees import WorkTree
 from ferflow.gate.verdict import Finding
-from ferflow.gate.yaml_files import read_yaml
+from ferflow.yaml_text import parse_yaml
 
 #: What git holds of a stage's dependencies; data and models are in DVC's cache.
 _CODE: Final = ("src/", "stages/", "params.yaml")
@@ -17,25 +16,36 @@ _REMEDY: Final = "run `make repro` and commit dvc.lock and reports"
 _SHOWN: Final = 3
 
 
-def check_lock(tree: WorkTree) -> list[Finding]:
-    """Return what is in dvc.lock and not in the committed files: code, params, reports.
-
-    Stages of models that were removed are left in dvc.lock by DVC; they are not looked at.
+def read_stages(tree: WorkTree) -> tuple[Stages, list[str]]:
+    """Return the current stages of dvc.lock, and those that it lacks: all, where it is missing.
 
     Raises:
-        FerflowError: A file is not YAML.
+        FerflowError: There is no pipeline, or a file is not of the form that DVC reads.
     """
-    if "dvc.lock" not in tree.paths:
-        return [Finding("lock", "dvc.lock", f"dvc.lock is missing: {_REMEDY}.")]
-    params = read_yaml(tree, "params.yaml")
-    stages = _live_stages(read_yaml(tree, "dvc.lock"), params)
-    digests = _Digests(tree)
-    outs = [(name, out) for name, stage in stages.items() for out in stage.get("outs", ())]
-    gone = {
-        out["path"] for _, out in outs if out["path"].startswith("reports/") and not digests.has(out["path"])
-    }
+    for path in ("dvc.yaml", "params.yaml"):
+        if path not in tree.paths:
+            raise FerflowError(f"{path} is missing: run from the root of the project, and commit it.")
+    lock = tree.read("dvc.lock") if "dvc.lock" in tree.paths else b""
+    return current_stages(lock, tree.read("dvc.yaml"), tree.read("params.yaml"))
+
+
+def check_lock(tree: WorkTree) -> list[Finding]:
+    """Return what dvc.lock lacks, and what is in it and not in the committed files: code, params, reports.
+
+    Raises:
+        FerflowError: A file is missing, or not of the form that DVC reads.
+    """
+    stages, lacking = read_stages(tree)
+    params = parse_yaml(tree.read("params.yaml"), "params.yaml")
+    digests = Digests(tree.paths, tree.read)
+    outs = [(name, out) for name, stage in stages.items() for out in stage.outs]
+    gone = {out.path for _, out in outs if out.path.startswith("reports/") and digests.of(out.path) is None}
     gone -= tree.ignored(gone)
     return [
+        *(
+            Finding("lock", "dvc.lock", f"dvc.lock has no stage {name} of dvc.yaml: {_REMEDY}.")
+            for name in lacking
+        ),
         *_finding(
             "dvc.lock is stale: it was made with another content of",
             _stale_code(stages, digests),
@@ -47,81 +57,48 @@ def check_lock(tree: WorkTree) -> list[Finding]:
             f"{_REMEDY}.",
         ),
         *_finding(
+            "dvc.lock does not agree with itself: a later stage was made of another",
+            outdated(stages),
+            f"{_REMEDY}.",
+        ),
+        *_finding(
             "committed results are not those that dvc.lock names (edited, or committed without it):",
-            [(name, out["path"]) for name, out in outs if not digests.agrees(out)],
+            [(name, out.path) for name, out in outs if not _agrees(out, digests)],
             f"{_REMEDY}, or `git checkout` the files.",
         ),
         *_finding(
             "dvc.lock names results that are not committed:",
-            [(name, out["path"]) for name, out in outs if out["path"] in gone],
+            [(name, out.path) for name, out in outs if out.path in gone],
             f"{_REMEDY}.",
         ),
     ]
 
 
-class _Digests:
-    """MD5 of committed files and folders, as DVC writes them."""
-
-    def __init__(self, tree: WorkTree) -> None:
-        self._tree = tree
-        self._of_files: dict[str, str] = {}
-
-    def has(self, path: str) -> bool:
-        """Return whether a file, or a file of this folder, is committed."""
-        return path in self._tree.paths or any(True for _ in self._inside(path))
-
-    def agrees(self, entry: dict[str, Any]) -> bool:
-        """Return whether a file or folder is as an entry of dvc.lock says; what is not committed is."""
-        path, expected = entry["path"], entry.get("md5")
-        if path in self._tree.paths:
-            return self._md5(path) == expected
-        files = sorted(self._inside(path))
-        return not files or self._of_folder(path, files) == expected
-
-    def _inside(self, folder: str) -> Iterator[str]:
-        return (path for path in self._tree.paths if path.startswith(f"{folder}/"))
-
-    def _md5(self, path: str) -> str:
-        if path not in self._of_files:
-            self._of_files[path] = hashlib.md5(self._tree.read(path), usedforsecurity=False).hexdigest()
-        return self._of_files[path]
-
-    def _of_folder(self, folder: str, files: list[str]) -> str:
-        entries = [{"md5": self._md5(path), "relpath": path.removeprefix(f"{folder}/")} for path in files]
-        # The order of DVC: by the parts of the path.
-        entries.sort(key=lambda entry: tuple(entry["relpath"].split("/")))
-        listed = json.dumps(entries, sort_keys=True).encode()
-        return f"{hashlib.md5(listed, usedforsecurity=False).hexdigest()}.dir"
+def _agrees(entry: Entry, digests: Digests) -> bool:
+    """Return whether a file or folder is as dvc.lock says; what is not committed is."""
+    return digests.of(entry.path) in {entry.md5, None}
 
 
-def _stale_code(stages: dict[str, Any], digests: _Digests) -> list[tuple[str, str]]:
+def _stale_code(stages: Stages, digests: Digests) -> list[tuple[str, str]]:
     return [
-        (name, entry["path"])
+        (name, entry.path)
         for name, stage in stages.items()
-        for entry in stage.get("deps", ())
-        if entry["path"].startswith(_CODE) and not (digests.has(entry["path"]) and digests.agrees(entry))
+        for entry in stage.deps
+        if entry.path.startswith(_CODE) and digests.of(entry.path) != entry.md5
     ]
 
 
-def _stale_params(stages: dict[str, Any], params: Any) -> list[tuple[str, str]]:
+def _stale_params(stages: Stages, params: Any) -> list[tuple[str, str]]:
     missing = object()
     stale = []
     for name, stage in stages.items():
-        for key, value in stage.get("params", {}).get("params.yaml", {}).items():
+        for key, value in stage.params.get("params.yaml", {}).items():
             node = params
             for part in key.split("."):
                 node = node.get(part, missing) if isinstance(node, dict) else missing
             if node != value:
                 stale.append((name, key))
     return stale
-
-
-def _live_stages(lock: Any, params: Any) -> dict[str, Any]:
-    names = {*(params.get("models") or ()), *(params.get("ensembles") or ())}
-    stages = (lock or {}).get("stages", {})
-    return {
-        name: stage for name, stage in stages.items() if "@" not in name or name.split("@", 1)[1] in names
-    }
 
 
 def _finding(problem: str, found: list[tuple[str, str]], remedy: str) -> list[Finding]:

@@ -15,6 +15,8 @@ _WANTED: Final = re.compile(
     r"params\.yaml|reports/[^/]+/[^/]+/(leaderboard\.csv|champion\.json"
     r"|(models|ensembles)/[^/]+/(metrics\.json|predictions\.parquet))"
 )
+_UNSHALLOW: Final = "run `git fetch --unshallow` (in CI: check out with the whole history)"
+_UNCOMMITTED: Final = "ONLY WHAT IS NOT COMMITTED WAS JUDGED; name another base with --base (BASE=)."
 
 
 class Tree(Protocol):
@@ -89,23 +91,32 @@ def resolve(root: Path, revision: str) -> str:
     found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", root=root)
     if found.returncode == 0:
         return found.stdout.decode().strip()
-    if _git(root, "rev-parse", "--is-shallow-repository").strip() == b"true":
-        raise FerflowError(
-            f"the base '{revision}' is not in this shallow clone: run `git fetch --unshallow` "
-            "(in CI: check out with the whole history)."
-        )
+    if _is_shallow(root):
+        raise FerflowError(f"the base '{revision}' is not in this shallow clone: {_UNSHALLOW}.")
     raise FerflowError(
         f"git knows no commit '{revision}': fetch it first (`git fetch origin`), or name another base."
     )
 
 
-def default_base(root: Path) -> str:
-    """Return where the work tree left the main branch (origin's, or the local one); HEAD if there is none."""
+def default_base(root: Path) -> tuple[str, list[str]]:
+    """Return where the work tree left the main branch (origin's, or the local one), and what to warn of.
+
+    Raises:
+        FerflowError: There is no git checkout, or so little of its history that this cannot be told.
+    """
+    if _is_shallow(root):
+        raise FerflowError(f"where this branch left main is not in this shallow clone: {_UNSHALLOW}.")
+    head = resolve(root, "HEAD")
     for branch in ("origin/main", "main"):
-        found = git("merge-base", "HEAD", branch, root=root)
+        found = git("merge-base", head, branch, root=root)
         if found.returncode == 0:
-            return found.stdout.decode().strip()
-    return "HEAD"
+            base = found.stdout.decode().strip()
+            return base, ["HEAD is in main: " + _UNCOMMITTED] if base == head else []
+    return head, ["there is no branch main: " + _UNCOMMITTED]
+
+
+def _is_shallow(root: Path) -> bool:
+    return _git(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
 def _blobs(root: Path, commit: str, paths: list[str]) -> list[bytes]:

@@ -111,7 +111,7 @@ def stale_metrics(metrics: dict[str, Any], predictions: pd.DataFrame) -> list[st
         f"{split}.{name}"
         for split, values in expected.items()
         for name, value in values.items()
-        if not _close(metrics.get(split, {}).get(name), value)
+        if not (isinstance(found := metrics.get(split), dict) and _close(found.get(name), value))
     )
 
 
