@@ -34,11 +34,16 @@ def main() -> None:
             f"git knows no commit '{arguments.base}': fetch it, with its history (`git fetch --unshallow`)."
         )
     parts = [f"## What changed since {arguments.base}"]
-    for path in sorted(Path("reports").glob("*/*/leaderboard.csv")):
-        parts += [
-            f"### Leaderboard of {path.parent.relative_to('reports')}",
-            _leaderboard(arguments.base, path),
-        ]
+    listed = git("ls-tree", "-r", "-z", "--name-only", "--end-of-options", arguments.base, "reports").stdout
+    before = {path for path in listed.decode().split("\0") if path.endswith("/leaderboard.csv")}
+    now = {path.as_posix() for path in Path("reports").glob("*/*/leaderboard.csv")}
+    for path in sorted(before | now):
+        then = (
+            git("show", "--end-of-options", f"{arguments.base}:./{path}").stdout if path in before else None
+        )
+        after = Path(path).read_bytes() if path in now else None
+        changes = leaderboard_changes(_board(then, f"{path} of {arguments.base}"), _board(after, path))
+        parts += [f"### Leaderboard of {path.split('/', 1)[1].rpartition('/')[0]}", changes]
     for what in ("metrics", "params"):
         table = run_dvc(what, "diff", "--md", arguments.base, capture=True).strip()
         # Where nothing differs DVC prints the two lines of a head.
@@ -49,18 +54,29 @@ def main() -> None:
     print(text, end="")
 
 
-def _leaderboard(base: str, path: Path) -> str:
-    shown = git("show", "--end-of-options", f"{base}:{path.as_posix()}")
-    before = None if shown.returncode else pd.read_csv(io.BytesIO(shown.stdout))
-    return leaderboard_changes(before, pd.read_csv(path))
+def _board(content: bytes | None, name: str) -> pd.DataFrame | None:
+    if content is None:
+        return None
+    try:
+        board = pd.read_csv(io.BytesIO(content))
+    except ValueError as error:
+        raise FerflowError(
+            f"{name} cannot be read ({error}): run `make repro`, or name another base."
+        ) from None
+    numbers = board.select_dtypes("number").columns
+    if missing := [column for column in _COLUMNS if column not in numbers] or {"model"} - {*board.columns}:
+        raise FerflowError(
+            f"{name} has no numbers in {', '.join(missing)}: run `make repro`, or name another base."
+        )
+    return board
 
 
-def leaderboard_changes(before: pd.DataFrame | None, after: pd.DataFrame) -> str:
+def leaderboard_changes(before: pd.DataFrame | None, after: pd.DataFrame | None) -> str:
     """Return a Markdown table of what moved on a leaderboard; "No change." if nothing did.
 
     Args:
         before: `rank`, `model`, `val_macro_f1`, `test_macro_f1`, `test_accuracy`; None if there was none.
-        after: The same now.
+        after: The same now; None if there is none any more.
     """
     then, now = (_by_model(table) for table in (before, after))
     rows = [row for name in now | then if (row := _row(name, then.get(name), now.get(name)))]

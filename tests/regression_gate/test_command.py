@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from .conftest import Gate
@@ -101,9 +102,9 @@ def test_only_some_boards(project: Project, gate: Gate) -> None:
     shutil.rmtree(project.reports)
     assert gate("--only", "other").messages("removed") == ""
     assert "the results of sample/quick" in gate("--only", "sample/quick").messages("removed")
-    outcome = gate("--only", "unknown")
+    outcome = gate("--only", "sample", "unknown")
     assert outcome.status == 2
-    assert "there are other/full, sample/quick" in outcome.err
+    assert "no results of unknown; there are other/full, sample/quick" in outcome.err
 
 
 @pytest.mark.parametrize("base", ["nowhere", "--help", "HEAD~9"])
@@ -167,6 +168,115 @@ def test_the_default_base_is_where_the_branch_left_main(project: Project, gate: 
     outcome = gate(base=None)
     assert outcome.verdict["base"] == start
     assert "compact_residual" in outcome.messages("removed")
+
+
+def test_without_a_main_branch_it_is_said_what_was_judged(project: Project, gate: Gate) -> None:
+    assert "WARNING: HEAD is in main: ONLY WHAT IS NOT COMMITTED WAS JUDGED" in gate(base=None).out
+    project.git("branch", "--move", "other")
+    outcome = gate(base=None)
+    assert outcome.status == 0
+    assert "WARNING: there is no branch main: ONLY WHAT IS NOT COMMITTED WAS JUDGED" in outcome.out
+    assert "ONLY WHAT" not in gate().out
+
+
+def test_a_shallow_clone_has_no_default_base(project: Project, gate: Gate, tmp_path: Path) -> None:
+    project.write("README.md", "more\n")
+    project.commit()
+    subprocess.run(
+        ["git", "clone", "--quiet", "--depth=1", project.root.as_uri(), str(tmp_path / "shallow")], check=True
+    )
+    outcome = gate(base=None, root=tmp_path / "shallow")
+    assert outcome.status == 2
+    assert "git fetch --unshallow" in outcome.err
+    assert "git fetch --unshallow" in outcome.markdown
+
+
+def test_a_defect_of_the_base_does_not_make_a_model_new(project: Project, gate: Gate) -> None:
+    file = project.reports / "models" / "cnn4" / "predictions.parquet"
+    content, table = file.read_bytes(), project.table("cnn4")
+    pd.concat([table, table.tail(3)]).to_parquet(file, index=False)
+    project.lock()
+    project.commit()
+    file.write_bytes(content)
+    project.lock()
+    outcome = gate()
+    assert outcome.status == 2
+    assert "3 sample id(s) occur more than once" in outcome.err
+    assert "choose another base" in outcome.err
+
+
+def test_the_best_is_compared_whatever_the_leaderboard_of_the_base_says(project: Project, gate: Gate) -> None:
+    file = project.reports / "leaderboard.csv"
+    table, content = pd.read_csv(file), file.read_bytes()
+    table.assign(model=["gone", *table["model"][1:]]).to_csv(file, index=False)
+    project.commit()
+    file.write_bytes(content)
+    project.train("cnn4", answers(project.labels, SKILLS["cnn4"] - 0.3, seed=5))
+    project.finish()
+    outcome = gate()
+    assert (
+        "begins with gone, which is not the best on val: the best model is held against cnn4" in outcome.out
+    )
+    assert outcome.verdict["boards"][0]["best"]["base_model"] == "cnn4"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("dvc.lock", "stages:\n", "dvc.lock is not of the form that DVC reads (stages:"),
+        ("dvc.lock", "[]\n", "dvc.lock is not of the form that DVC reads (the file:"),
+        ("dvc.lock", "a: [\n", "dvc.lock is not valid YAML"),
+        ("dvc.lock", "stages: {all: {outs: [{md5: a}]}}\n", "(stages.all.outs.0.path: Field required)"),
+        ("dvc.yaml", "stages:\n", "dvc.yaml is not of the form that DVC reads"),
+        ("reports/sample/quick/leaderboard.csv", "rank,model\n1,cnn4\n", "no column val_macro_f1"),
+        ("reports/sample/quick/leaderboard.csv", "", "leaderboard.csv (work tree) cannot be read"),
+    ],
+)
+def test_a_file_of_another_form_is_one_line(
+    project: Project, gate: Gate, path: str, content: str, said: str
+) -> None:
+    project.write(path, content)
+    outcome = gate()
+    assert outcome.status == 2
+    assert said in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert said in outcome.markdown
+
+
+def test_text_for_a_probability_is_one_line(project: Project, gate: Gate) -> None:
+    table = project.table("cnn4").assign(p_fear="much")
+    table.to_parquet(project.reports / "models" / "cnn4" / "predictions.parquet", index=False)
+    outcome = gate()
+    assert outcome.status == 2
+    assert "probabilities that are no numbers" in outcome.err
+
+
+def test_params_of_the_base_are_called_so(project: Project, gate: Gate) -> None:
+    content = (project.root / "params.yaml").read_text(encoding="utf-8")
+    project.write("params.yaml", "gate: [")
+    project.commit()
+    project.write("params.yaml", content)
+    outcome = gate()
+    assert outcome.status == 2
+    assert "params.yaml (base " in outcome.err
+
+
+def test_limits_of_the_base_that_are_no_numbers_count_as_loosened(project: Project, gate: Gate) -> None:
+    project.limits({"max_drop.accuracy": "1 %", "allow_removed": "cnn4"})
+    project.commit()
+    project.limits({})
+    outcome = gate()
+    assert outcome.status == 0, outcome.out
+    assert "loosens its own limits: gate.max_drop.accuracy: 1 % → 0.01" in outcome.out
+
+
+def test_what_is_not_checked_is_said(project: Project, gate: Gate) -> None:
+    shutil.copytree(project.reports, project.root / "reports" / "other" / "full")
+    project.limits({"floors": {"sampel/quick": {"accuracy": 0.5}}})
+    outcome = gate()
+    assert "note: other/full: dvc.lock is of other results" in outcome.out
+    assert "note: sample/quick: dvc.lock" not in outcome.out
+    assert "WARNING: gate.floors names sampel/quick, of which there are no results" in outcome.out
 
 
 def test_a_project_in_a_folder_of_a_repository(project: Project, gate: Gate) -> None:

@@ -15,6 +15,8 @@ from ferflow.evaluation.outcomes import PROBABILITIES
 from .conftest import Gate
 from .projects import SKILLS, Project, answers, truth, with_probabilities, wrong_answers
 
+Plant = Callable[[Project], None]
+
 MODEL = "cnn2_small"  # the second best
 
 
@@ -122,6 +124,54 @@ def _edited_champion(project: Project) -> None:
     project.lock()
 
 
+def _champion(content: str) -> Plant:
+    def champion_is_no_object(project: Project) -> None:
+        project.write("reports/sample/quick/champion.json", content)
+        project.lock()
+
+    return champion_is_no_object
+
+
+def _champion_is_another(project: Project) -> None:
+    # With that model's own numbers.
+    second = pd.read_csv(project.reports / "leaderboard.csv").drop(columns="rank").iloc[1]
+    project.write("reports/sample/quick/champion.json", json.dumps(second.to_dict()))
+    project.lock()
+
+
+def _no_champion(project: Project) -> None:
+    (project.reports / "champion.json").unlink()
+    project.lock()
+
+
+def _no_leaderboard(project: Project) -> None:
+    (project.reports / "leaderboard.csv").unlink()
+    project.lock()
+
+
+def _no_metrics(project: Project) -> None:
+    (project.reports / "models" / MODEL / "metrics.json").unlink()
+    project.lock()
+
+
+def _metrics_of_another_form(project: Project) -> None:
+    project.write(f"reports/sample/quick/models/{MODEL}/metrics.json", '{"test": "x"}')
+    project.lock()
+
+
+def _best_has_no_metrics(project: Project) -> None:
+    project.write("reports/sample/quick/models/cnn4/metrics.json", '{"test": "x"}')
+    project.lock()
+
+
+def _empty_lock(project: Project) -> None:
+    project.write("dvc.lock", "")
+
+
+def _no_lock(project: Project) -> None:
+    (project.root / "dvc.lock").unlink()
+
+
 def _best_is_worse(project: Project) -> None:
     # The best model goes, and it is allowed: the next one is the best then.
     shutil.rmtree(project.reports / "models" / "cnn4")
@@ -139,8 +189,6 @@ def _duplicate_ids(project: Project) -> None:
     pd.concat([table, table.tail(3)]).to_parquet(file, index=False)
     project.lock()
 
-
-Plant = Callable[[Project], None]
 
 PLANTED: list[tuple[Plant, str, str]] = [
     (_class_collapses, "regression", "cnn2_small: F1 of fear"),
@@ -160,6 +208,17 @@ PLANTED: list[tuple[Plant, str, str]] = [
     (_edited_metrics_and_lock, "metrics", "does not follow from predictions.parquet: test.accuracy is"),
     (_edited_leaderboard, "leaderboard", "cnn2_small's test_accuracy is"),
     (_edited_champion, "leaderboard", "champion.json does not agree"),
+    (_champion("[]"), "leaderboard", "champion.json does not agree with metrics.json: it is no object with"),
+    (_champion("null"), "leaderboard", "it is no object with model, val_macro_f1"),
+    (_champion('{"model": "cnn4"}'), "leaderboard", "it is no object with model, val_macro_f1"),
+    (_champion_is_another, "leaderboard", "it names cnn2_small, the leaderboard's first is cnn4"),
+    (_no_champion, "leaderboard", "champion.json is in the base and not here"),
+    (_no_leaderboard, "leaderboard", "leaderboard.csv is in the base and not here"),
+    (_no_metrics, "metrics", "val.accuracy is missing"),
+    (_metrics_of_another_form, "metrics", "val.accuracy is missing"),
+    (_best_has_no_metrics, "floor", "test accuracy is nan, below the floor"),
+    (_empty_lock, "lock", "dvc.lock has no stage all of dvc.yaml"),
+    (_no_lock, "lock", "dvc.lock has no stage all of dvc.yaml"),
     (_best_is_worse, "best", "best model cnn2_small (at the base cnn4): accuracy"),
     (_below_the_floor, "floor", "below the floor of 0.99"),
     (_duplicate_ids, "table", "3 sample id(s) occur more than once"),
