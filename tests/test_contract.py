@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from ferflow.gate.lock import check_lock
+from ferflow.gate.lock import check_lock, read_stages
 from ferflow.gate.trees import WorkTree
 from ferflow.params import Params, load_params
 
@@ -212,4 +212,5 @@ def test_libraries_stay_in_their_rooms(library: str, rooms: set[str]) -> None:
 
 def test_the_committed_lock_is_of_the_committed_files() -> None:
     """A change without `make repro` leaves a stale lock, and results that are not of this code."""
-    assert [finding.message for finding in check_lock(WorkTree(ROOT))] == []
+    tree = WorkTree(ROOT)
+    assert [finding.message for finding in check_lock(tree, *read_stages(tree))] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
 import json
 import subprocess
@@ -69,6 +71,11 @@ def wrong_answers(table: pd.DataFrame, rows: Any) -> pd.DataFrame:
     return table
 
 
+@functools.cache
+def _ours() -> Any:
+    return YAML(typ="safe", pure=True).load((_ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
 class Project:
     """A work tree and its git repository.
 
@@ -106,9 +113,9 @@ class Project:
     def limits(self, changes: dict[str, Any]) -> None:
         """Write params.yaml: ours, with changes of `gate`, each by its dotted key."""
         yaml = YAML(typ="safe", pure=True)
-        content = yaml.load((_ROOT / "params.yaml").read_text(encoding="utf-8"))
-        content["models"] = {name: content["models"][name] for name in SKILLS}
-        content["ensembles"] = {}
+        content = copy.deepcopy(_ours())
+        models = dict.fromkeys(SKILLS, "a recipe")
+        content = {"seed": content["seed"], "models": models, "gate": content["gate"]}
         content["gate"]["floors"] = {BOARD: {"accuracy": 0.5}}
         for key, value in changes.items():
             node = content["gate"]

@@ -57,7 +57,9 @@ def judge(work: WorkTree, base: Commit, base_name: str, limits: GateParams, opti
     loosened, others = changed_limits(_base_limits(base), limits)
     verdict.warnings += [f"this change loosens its own limits: {words}" for words in loosened]
     verdict.notes += [f"limits changed: {words}" for words in others]
-    verdict.findings += check_lock(work)
+    stages, lacking = read_stages(work)
+    verdict.findings += check_lock(work, stages, lacking)
+    locked = {path for stage in stages.values() for path in stage.outputs}
 
     before, after = board_names(base), board_names(work)
     if not before:
@@ -74,7 +76,6 @@ def judge(work: WorkTree, base: Commit, base_name: str, limits: GateParams, opti
         verdict.warnings.append(
             f"gate.floors names {', '.join(sorted(unknown))}, of which there are no results."
         )
-    locked = {path for stage in read_stages(work)[0].values() for path in stage.outputs}
     for name in sorted(before | after):
         if options.boards is not None and not {*_names_of(name)} & {*options.boards}:
             continue

@@ -29,13 +29,14 @@ def read_stages(tree: WorkTree) -> tuple[Stages, list[str]]:
     return current_stages(lock, tree.read("dvc.yaml"), tree.read("params.yaml"))
 
 
-def check_lock(tree: WorkTree) -> list[Finding]:
+def check_lock(tree: WorkTree, stages: Stages, lacking: list[str]) -> list[Finding]:
     """Return what dvc.lock lacks, and what is in it and not in the committed files: code, params, reports.
 
-    Raises:
-        FerflowError: A file is missing, or not of the form that DVC reads.
+    Args:
+        tree: The committed files.
+        stages: The current stages, from `read_stages`.
+        lacking: Those that dvc.lock lacks.
     """
-    stages, lacking = read_stages(tree)
     params = parse_yaml(tree.read("params.yaml"), "params.yaml")
     digests = Digests(tree.paths, tree.read)
     outs = [(name, out) for name, stage in stages.items() for out in stage.outs]
