@@ -16,6 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from ferflow.changes import leaderboard_changes
+from ferflow.changes import main as changes
 from ferflow.dvc_lock import Digests
 from ferflow.errors import FerflowError
 from ferflow.evaluation.metrics import summarize
@@ -308,6 +309,65 @@ def test_a_model_that_was_removed_is_not_asked_for(project: Project) -> None:
     assert [pair.model for pair in findings.pairs] == ["small"]
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("dvc.lock", "a: [", r"dvc\.lock \(committed\) is not valid YAML"),
+        ("dvc.lock", "stages:", r"dvc\.lock \(committed\) is not of the form that DVC reads"),
+        ("dvc.yaml", "", r"dvc\.yaml \(committed\) is not of the form that DVC reads"),
+    ],
+)
+def test_committed_files_of_another_form_are_one_line(
+    project: Project, path: str, content: str, said: str
+) -> None:
+    kept = (project.root / path).read_bytes()
+    project.write(path, content)
+    project.commit()
+    project.write(path, kept)
+    with pytest.raises(FerflowError, match=said) as caught:
+        project.findings()
+    assert "\n" not in str(caught.value)
+
+
+def test_reports_of_another_form_are_one_line(project: Project) -> None:
+    path = f"{REPORTS}/models/big"
+    table = pd.read_parquet(project.root / path / "predictions.parquet")
+    for name, content in (("a", table.drop(columns="label")), ("b", table.assign(p_fear="much"))):
+        content.to_parquet(project.root / name)
+        project.write(f"{path}/predictions.parquet", (project.root / name).read_bytes())
+        project.commit()
+        project.run()
+        assert f"{path}/predictions.parquet is no table of predictions" in str(project.findings().problems)
+    project.write(f"{path}/metrics.json", "[]")
+    project.commit()
+    project.run()
+    assert f"{path}/metrics.json is no JSON object" in str(project.findings().problems)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"big": []}'])
+def test_an_unknown_machine_has_to_be_named(project: Project, content: str) -> None:
+    """Emptied, costs.json would make it another machine, of which less is asked."""
+    project.write(f"{REPORTS}/costs.json", content)
+    project.set_digest(f"{REPORTS}/costs.json")
+    project.commit()
+    project.run(seed=1)
+    with pytest.raises(FerflowError, match=r"unknown machine: .* `--machine same` or `--machine other`"):
+        project.findings()
+    assert project.findings("same").problems
+    assert not project.findings("other").problems
+
+
+def test_a_lock_that_contradicts_itself_is_found(project: Project) -> None:
+    project.lock["evaluate@big"]["deps"][0]["md5"] = "0" * 32
+    project.write_lock()
+    project.commit()
+    project.run()
+    assert (
+        "the committed dvc.lock does not agree with itself: evaluate@big was made of another "
+        "models/sample/quick/big/model.keras"
+    ) in project.findings().problems
+
+
 def test_without_a_run_nothing_is_compared(project: Project) -> None:
     (project.root / "data/sample/splits.parquet").unlink()
     with pytest.raises(FerflowError, match=r"splits\.parquet is missing: run `make repro`"):
@@ -436,18 +496,18 @@ def test_after_scratch_dvc_runs_every_stage(tmp_path: Path, monkeypatch: pytest.
     assert len(list((tmp_path / "kept/runs-before-scratch").rglob("*"))) > 2
 
 
-def test_what_moved_on_the_leaderboard() -> None:
-    def board(**scores: float) -> pd.DataFrame:
-        return pd.DataFrame(
-            {
-                "rank": range(1, len(scores) + 1),
-                "model": list(scores),
-                **{
-                    name: list(scores.values()) for name in ("val_macro_f1", "test_macro_f1", "test_accuracy")
-                },
-            }
-        )
+def board(**scores: float) -> pd.DataFrame:
+    columns = ("val_macro_f1", "test_macro_f1", "test_accuracy")
+    return pd.DataFrame(
+        {
+            "rank": range(1, len(scores) + 1),
+            "model": list(scores),
+            **{name: list(scores.values()) for name in columns},
+        }
+    )
 
+
+def test_what_moved_on_the_leaderboard() -> None:
     lines = leaderboard_changes(board(a=0.7, b=0.6, gone=0.5), board(new=0.8, a=0.7, b=0.65)).splitlines()
     assert [[cell.strip() for cell in line.split("|")[1:4]] for line in lines[2:]] == [
         ["new (new)", "1", "0.800"],
@@ -457,3 +517,37 @@ def test_what_moved_on_the_leaderboard() -> None:
     ]
     assert leaderboard_changes(board(a=0.7), board(a=0.7)) == "No change."
     assert "a (new)" in leaderboard_changes(None, board(a=0.7))
+    assert "a (removed)" in leaderboard_changes(board(a=0.7), None)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", r"leaderboard\.csv cannot be read"),
+        ("rank,model\n1,a\n", r"leaderboard\.csv has no numbers in val_macro_f1"),
+        ("rank,val_macro_f1,test_macro_f1,test_accuracy\n1,1,1,1\n", "has no numbers in model"),
+        ("model,rank,val_macro_f1,test_macro_f1,test_accuracy\na,x,1,1,1\n", "has no numbers in rank"),
+    ],
+)
+def test_a_leaderboard_of_another_form_is_one_line(
+    project: Project, content: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(f"{REPORTS}/leaderboard.csv", content)
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(sys, "argv", ["changes", "--base", "HEAD"])
+    with pytest.raises(FerflowError, match=said):
+        changes()
+
+
+def test_a_leaderboard_that_is_gone_is_shown(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project.root / REPORTS / "leaderboard.csv"
+    board(a=0.7).to_csv(file, index=False)
+    project.commit()
+    file.unlink()
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(sys, "argv", ["changes", "--base", "HEAD"])
+    monkeypatch.setattr("ferflow.changes.run_dvc", lambda *_, **__: "")
+    changes()
+    assert "### Leaderboard of sample/quick\n\n| model" in capsys.readouterr().out

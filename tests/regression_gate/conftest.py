@@ -46,7 +46,7 @@ def fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     root = tmp_path_factory.mktemp("gate") / "project"
     root.mkdir()
-    return Project(root, truth(test=1000))
+    return Project(root, truth(test=800))
 
 
 @pytest.fixture

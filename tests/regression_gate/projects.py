@@ -87,7 +87,8 @@ class Project:
     def __init__(self, root: Path, labels: pd.DataFrame) -> None:
         self.root = root
         self.labels = labels
-        self.git("init", "--quiet", "--initial-branch=main")
+        # Without sample hooks: each test copies all of it.
+        self.git("init", "--quiet", "--initial-branch=main", "--template=")
         self.write("src/model.py", "LAYERS = 4\n")
         self.write("dvc.yaml", "stages: {all: {cmd: all}}\n")
         self.limits({})

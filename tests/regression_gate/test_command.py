@@ -27,7 +27,7 @@ def test_a_better_model_passes_and_is_shown(project: Project, gate: Gate) -> Non
     outcome = gate()
     assert outcome.status == 0, outcome.out
     assert "best model: cnn4 → compact_residual" in outcome.out
-    assert "| compact_residual | 1,000 |" in outcome.markdown
+    assert "| compact_residual | 800 |" in outcome.markdown
 
 
 def test_a_new_model_needs_no_base(project: Project, gate: Gate) -> None:
@@ -69,10 +69,10 @@ def test_loosened_limits_are_said_and_stop_nothing(project: Project, gate: Gate)
     assert "note: limits changed: gate.max_drop.log_loss: 0.05 → 0.01" in outcome.out
 
 
-@pytest.mark.parametrize(("common", "paired"), [(500, True), (20, False)])
+@pytest.mark.parametrize(("common", "paired"), [(400, True), (20, False)])
 def test_a_new_test_split_can_be_allowed(project: Project, gate: Gate, common: int, paired: bool) -> None:
-    other = truth(test=1000)
-    ids = [f"{number + 10_000:016x}" for number in range(1000 - common)]
+    other = truth(test=800)
+    ids = [f"{number + 10_000:016x}" for number in range(800 - common)]
     other.loc[300 + common :, "sample_id"] = ids
     for number, (name, skill) in enumerate(SKILLS.items()):
         project.train(name, answers(other, skill, seed=60 + number))
@@ -81,12 +81,12 @@ def test_a_new_test_split_can_be_allowed(project: Project, gate: Gate, common: i
     outcome = gate("--allow-new-test-split")
     assert outcome.status == 0, outcome.out
     comparison = outcome.verdict["boards"][0]["compared"][0]
-    assert (comparison["paired"], comparison["samples"]) == (paired, common if paired else 1000)
+    assert (comparison["paired"], comparison["samples"]) == (paired, common if paired else 800)
     assert ("UNPAIRED" in outcome.out) is not paired
 
 
 def test_an_unpaired_comparison_sees_a_large_drop(project: Project, gate: Gate) -> None:
-    other = truth(test=1000)
+    other = truth(test=800)
     other["sample_id"] = [f"{number + 10_000:016x}" for number in range(len(other))]
     for name, skill in SKILLS.items():
         project.train(name, answers(other, skill - (0.8 if name == "cnn2_small" else 0), seed=3))

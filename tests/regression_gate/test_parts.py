@@ -81,7 +81,7 @@ def test_p_values_of_equal_models_are_uniform() -> None:
     p_values = []
     judged = np.array([name == "accuracy" for name in NAMES])
     for seed in range(40):
-        labels = truth(200, seed)
+        labels = truth(150, seed)
         tables = [answers(labels, 1.9, 2 * seed + number) for number in (0, 1)]
         pair = Pair(*(join(table, table[["sample_id", "split", "label"]])["test"] for table in tables))
         p_values.append(adjusted(measure([pair], paired=True), [judged])[0][NAMES.index("accuracy")])

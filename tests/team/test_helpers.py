@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -77,8 +78,10 @@ def test_an_interrupted_command_leaves_no_child(tmp_path: Path) -> None:
     port = free_port()
     place = Workplace(tmp_path, os.environ, [])
     with pytest.raises(KeyboardInterrupt), place.running("python", "-c", SERVE, str(port)):
-        while not is_open(port):
-            pass
+        deadline = time.monotonic() + 30
+        while not is_open(port) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert is_open(port)
         raise KeyboardInterrupt
     assert not is_open(port)
 
