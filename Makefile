@@ -18,6 +18,9 @@ export DO_NOT_TRACK := true
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
+# What a workflow passes on and its repository has not set is empty, and that is no region and no address.
+$(foreach name,MLFLOW_TRACKING_URI AWS_ENDPOINT_URL_S3 AWS_DEFAULT_REGION,$(if $($(name)),,$(eval unexport $(name))))
+
 # --- Set-up ---------------------------------------------------------------------------------------
 
 .PHONY: env
