@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,40 @@ def test_make_takes_no_part_of_a_base_for_a_command(target: str, tmp_path: Path)
         )
         assert result.stdout == name
     assert not (tmp_path / "made").exists()
+
+
+def test_results_become_a_patch_and_nothing_of_the_user_is_staged_or_lost(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    def results() -> None:
+        subprocess.run(["make", "results"], cwd=tmp_path, capture_output=True, check=True)
+
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".gitignore").write_text("results.patch\n")
+    (tmp_path / "reports").mkdir()
+    for name in ("params.yaml", "dvc.lock", "reports/old", "other"):
+        (tmp_path / name).write_text("before\n")
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "before")
+    results()
+    assert not (tmp_path / "results.patch").exists()
+
+    for name in ("dvc.lock", "reports/new", "other"):
+        (tmp_path / name).write_text("after\n")
+    (tmp_path / "reports/old").unlink()
+    git("add", "other")
+    status = git("status", "--porcelain")
+    results()
+    assert git("status", "--porcelain") == status
+    assert git("apply", "--numstat", "results.patch").split()[2::3] == [
+        "dvc.lock",
+        "reports/new",
+        "reports/old",
+    ]
 
 
 def test_one_run_at_a_time_has_the_gpu_and_none_is_cut_off() -> None:

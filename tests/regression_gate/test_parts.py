@@ -80,13 +80,13 @@ def test_more_comparisons_need_stronger_evidence() -> None:
 def test_p_values_of_equal_models_are_uniform() -> None:
     p_values = []
     judged = np.array([name == "accuracy" for name in NAMES])
-    for seed in range(40):
+    for seed in range(25):
         labels = truth(150, seed)
         tables = [answers(labels, 1.9, 2 * seed + number) for number in (0, 1)]
         pair = Pair(*(join(table, table[["sample_id", "split", "label"]])["test"] for table in tables))
         p_values.append(adjusted(measure([pair], paired=True), [judged])[0][NAMES.index("accuracy")])
     # The test of one in a hundred; such p-values are discrete, and somewhat larger than uniform ones.
-    assert kstest(p_values, "uniform").statistic < 0.26
+    assert kstest(p_values, "uniform").statistic < 0.32
     assert min(p_values) < 0.15
     assert max(p_values) > 0.85
 
