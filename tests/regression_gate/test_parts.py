@@ -117,6 +117,19 @@ def test_a_drop_that_may_be_noise_is_not_refused_however_large() -> None:
     assert not accuracy.regressed
 
 
+def test_calibration_is_not_worse_because_accuracy_is_another() -> None:
+    """Where much has changed, an exchange of answers says that, and the interval what it means."""
+    pair = Pair(_outcomes(1.5, 102, samples=1000), _outcomes(2.6, 5, samples=1000))
+    changes = {
+        change.metric: change for change in compare_models({"a": pair}, None, LIMITS).models[0].changes
+    }
+    calibration = changes["calibration_error"]
+    assert calibration.difference > LIMITS.max_drop.calibration_error
+    assert calibration.p_value < LIMITS.significance
+    assert calibration.low < 0
+    assert not calibration.regressed
+
+
 def test_which_class_a_model_near_chance_answers_is_not_judged() -> None:
     outcomes = _outcomes(0.0, 1)
 
