@@ -51,6 +51,8 @@ def clean_environment(folder: Path) -> dict[str, str]:
         "DVC_NO_ANALYTICS": "true",
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Moto, which checks signatures here, knows none that stand in an address.
+        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
     }
@@ -108,8 +110,6 @@ class Servers:
         return {
             "MLFLOW_TRACKING_USERNAME": ENGINEER,
             "MLFLOW_TRACKING_PASSWORD": self._passwords[ENGINEER],
-            # Moto, which checks signatures here, knows none that stand in an address.
-            "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
         }
 
     def start(self) -> None:

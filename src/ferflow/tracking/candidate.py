@@ -131,7 +131,7 @@ def _description(
         name: f" (95 % interval {found})" if (found := _interval(metrics, name)) else "" for name in _HEADLINE
     }
     return (
-        f"`{model.name}` on `{training['dataset']}`: the best of its leaderboard by validation macro-F1, "
+        f"{model.name} on {training['dataset']}: the best of its leaderboard by validation macro-F1, "
         f"{scored['val/macro_f1']}{how}{within['val/macro_f1']}. On test: macro-F1 {scored['test/macro_f1']}"
         f"{within['test/macro_f1']}, accuracy {scored['test/accuracy']}{within['test/accuracy']}. "
         f"Takes uint8 images (N, {', '.join(map(str, image_shape))}), gives one probability for each of "
