@@ -11,10 +11,9 @@ from mlflow.exceptions import MlflowException
 
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.liveness import PROCESS, process_tag
+from ferflow.tracking.results import log_results
 from ferflow.tracking.runs import (
-    find_run,
     live_run,
-    log_results,
     matches_history,
     rebuild_run,
 )
@@ -23,6 +22,11 @@ from ferflow.tracking.store import Store
 
 def _all_runs(store: Store) -> list[Run]:
     return list(store.client.search_runs([store.experiment_id]))
+
+
+def _finished(store: Store, training: dict[str, Any]) -> Run | None:
+    runs = (run for run in _all_runs(store) if run.data.tags["fingerprint"] == training["fingerprint"])
+    return next((run for run in runs if run.info.status == "FINISHED"), None)
 
 
 def _train(store: Store, training: dict[str, Any], data: DataUsed, history: pd.DataFrame) -> None:
@@ -35,7 +39,7 @@ def test_live_run_holds_params_epochs_data_and_provenance(
     store: Store, training: dict[str, Any], data: DataUsed, history: pd.DataFrame
 ) -> None:
     _train(store, training, data, history)
-    run = find_run(store, training["fingerprint"])
+    run = _finished(store, training)
     assert run is not None
     assert run.info.status == "FINISHED"
     assert run.data.params["options.dropout"] == "0.25"
@@ -51,7 +55,7 @@ def test_repeated_training_adds_neither_run_nor_points(
     store: Store, training: dict[str, Any], data: DataUsed, history: pd.DataFrame
 ) -> None:
     _train(store, training, data, history)
-    first = find_run(store, training["fingerprint"])
+    first = _finished(store, training)
     _train(store, training, data, history)
     assert first is not None
     assert [run.info.run_id for run in _all_runs(store)] == [first.info.run_id]
@@ -72,7 +76,7 @@ def test_unfinished_training_says_so_and_is_replaced_by_the_next(
     with pytest.raises(type(error)), live_run(store, training, data):
         raise error
     assert [run.info.status for run in _all_runs(store)] == [status]
-    assert find_run(store, training["fingerprint"]) is None
+    assert _finished(store, training) is None
     _train(store, training, data, history)
     assert [run.info.status for run in _all_runs(store)] == ["FINISHED"]
 
@@ -114,7 +118,7 @@ def test_training_survives_a_store_that_dies(
         log_epoch(history.iloc[0].to_dict())
         log_epoch(history.iloc[1].to_dict())
     assert capsys.readouterr().err.count("warning: MLflow does not answer (connection refused)") == 1
-    run = find_run(store, training["fingerprint"])
+    run = _finished(store, training)
     assert run is not None
     assert not matches_history(store, run, history)
 
@@ -123,7 +127,7 @@ def test_rebuilt_run_equals_the_live_one(
     store: Store, training: dict[str, Any], data: DataUsed, history: pd.DataFrame
 ) -> None:
     _train(store, training, data, history)
-    live = find_run(store, training["fingerprint"])
+    live = _finished(store, training)
     rebuilt = rebuild_run(store, training, history, data)
     assert live is not None
     assert [run.info.run_id for run in _all_runs(store)] == [rebuilt.info.run_id]

@@ -16,7 +16,8 @@ from ferflow.files import read_json, read_table
 from ferflow.tracking.data_used import DataUsed
 from ferflow.tracking.liveness import end_dead_runs
 from ferflow.tracking.provenance import how_to_reproduce, lock_sha256
-from ferflow.tracking.runs import EPOCH_METRICS, ensure_run, log_results, stage_of
+from ferflow.tracking.results import log_results
+from ferflow.tracking.runs import EPOCH_METRICS, ensure_run, stage_of
 from ferflow.tracking.saved_view import save_view
 from ferflow.tracking.store import Store, errors_in_one_line
 

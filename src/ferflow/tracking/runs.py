@@ -12,11 +12,10 @@ from typing import Any, Final
 
 import mlflow
 import pandas as pd
-from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import Metric, Param, Run, RunStatus
 from mlflow.exceptions import MlflowException
 
 from ferflow.errors import FerflowError, without_credentials
-from ferflow.files import sha256_of_file, sha256_of_json
 from ferflow.tracking.data_used import DataUsed, log_dataset
 from ferflow.tracking.liveness import PROCESS, end_dead_runs, process_tag
 from ferflow.tracking.provenance import (
@@ -38,11 +37,6 @@ EPOCH_METRICS: Final = {
     "learning_rate": "epoch/learning_rate",
 }
 _SYSTEM_METRICS_SECONDS: Final = 5
-
-
-def find_run(store: Store, fingerprint: str) -> Run | None:
-    """Return the finished run of a training, or None."""
-    return next(filter(_finished, _runs(store, fingerprint)), None)
 
 
 @contextlib.contextmanager
@@ -152,41 +146,6 @@ def matches_history(store: Store, run: Run, history: pd.DataFrame) -> bool:
         ):
             return False
     return True
-
-
-def log_results(
-    store: Store, run: Run, metrics: Mapping[str, float], files: Mapping[str, Path], tags: Mapping[str, str]
-) -> None:
-    """Log what evaluation found, once: a repetition with the same content changes nothing.
-
-    Args:
-        store: An open store.
-        run: A finished run.
-        metrics: Names with a slash, e.g. `"val/macro_f1"`.
-        files: By their paths among the run's artifacts, e.g. `"report/confusion.png"`; each keeps its name.
-        tags: Further tags.
-    """
-    content = {
-        "metrics": dict(metrics),
-        "files": {path: sha256_of_file(file) for path, file in sorted(files.items())},
-        "tags": dict(tags),
-    }
-    digest = sha256_of_json(content)
-    run_id = run.info.run_id
-    folders = {path.rpartition("/")[0] for path in files}
-    if run.data.tags.get("results_sha256") == digest and all(
-        store.client.list_artifacts(run_id, folder or None) for folder in folders
-    ):
-        return
-    for path, file in files.items():
-        store.client.log_artifact(run_id, str(file), path.rpartition("/")[0] or None)
-    now = _now()
-    store.client.log_batch(
-        run_id,
-        metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
-        # Last: a run without this tag is completed at the next try.
-        tags=[RunTag(name, value) for name, value in {**tags, "results_sha256": digest}.items()],
-    )
 
 
 def delete_runs(store: Store, fingerprint: str) -> None:
