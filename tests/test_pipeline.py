@@ -49,7 +49,7 @@ def finished(project: Project) -> Iterator[Project]:
     project.run("dvc", "repro", "validate")
     output = project.run("ferflow.parallel", "--jobs", "2")
     assert "parallel: 2 models, 2 at a time" in output
-    assert "first    | evaluate: first: " in output
+    assert "first  | evaluate: first: " in output
     assert "second   | evaluate: second: " in output
     # Answers are timed where nothing else runs.
     assert not [*(project.folder / ".ferflow" / "times").rglob("answers.json")]

@@ -130,7 +130,7 @@ class _Pool:
         self._waiting = list(commands.items())
         self._environment = environment
         self._running: list[subprocess.Popen[str]] = []
-        self._width = max(map(len, ("parallel", *commands)))
+        self._width = max(map(len, commands))
         self._lock = threading.Lock()
 
     def work(self) -> None:
@@ -151,11 +151,14 @@ class _Pool:
                     continue
                 self._done += 1
                 done = self._done
-            self._print("parallel", f"{done} of {self._all} models are done")
+            self._say(f"parallel: {done} of {self._all} models are done")
 
     def _print(self, name: str, line: str) -> None:
+        self._say(f"{name:{self._width}} | {line.rstrip()}")
+
+    def _say(self, line: str) -> None:
         # With its end of line at once: another thread's would come between.
-        sys.stdout.write(f"{name:{self._width}} | {line.rstrip()}\n")
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
     def interrupt(self) -> None:
