@@ -161,7 +161,7 @@ def test_training_that_is_killed_goes_on_in_one_run(finished: Project) -> None:
 
 def test_two_experiments_and_both_again(finished: Project) -> None:
     _git(finished.folder, "add", "--all")
-    _git(finished.folder, "commit", "--quiet", "--message=before the experiments")
+    _git(finished.folder, "commit", "--quiet", "--allow-empty", "--message=before the experiments")
     before = [run[0] for run in finished.store()["runs"]]
     for dropout in ("0.25", "0.3", "0.25"):
         finished.run("dvc", "exp", "run", "--set-param", f"models.second.recipe.options.dropout={dropout}")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,15 +18,21 @@ from ferflow.tracking.store import Store, connect
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database: making one takes seconds, copying it none."""
-    database = tmp_path_factory.mktemp("database") / "mlflow.db"
+    database = tmp_path_factory.mktemp("database") / "empty.db"
     mlflow.MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments()
     return database
 
 
 @pytest.fixture
-def store(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    database = tmp_path / "mlflow.db"
-    shutil.copy(empty_database, database)
+def store(empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store, at the same address in all tests: MLflow takes a second to open another one."""
+    database = empty_database.with_name("mlflow.db")
+    with (
+        contextlib.closing(sqlite3.connect(empty_database)) as empty,
+        contextlib.closing(sqlite3.connect(database)) as emptied,
+    ):
+        empty.backup(emptied)
+    shutil.rmtree(database.with_name("mlruns"), ignore_errors=True)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
     yield connect("ferflow-test")
     mlflow.set_tracking_uri(None)
