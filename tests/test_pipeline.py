@@ -1,9 +1,11 @@
-"""The whole pipeline, from an archive to a registered champion, on a tiny data set."""
+"""The whole pipeline, from an archive to a registered champion, on a tiny data set.
+
+What it leaves in MLflow whatever happens meanwhile takes minutes to show: `test_convergence.py`.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -50,7 +52,7 @@ def finished(project: Project) -> Iterator[Project]:
     output = project.run("ferflow.parallel", "--jobs", "2")
     assert "parallel: 2 models, 2 at a time" in output
     assert "first  | evaluate: first: " in output
-    assert "second   | evaluate: second: " in output
+    assert "second | evaluate: second: " in output
     # Answers are timed where nothing else runs.
     assert not [*(project.folder / ".ferflow" / "times").rglob("answers.json")]
     output = project.run("dvc", "repro")
@@ -84,26 +86,6 @@ def test_second_run_trains_nothing_and_adds_no_version(finished: Project) -> Non
     assert "Running stage" not in output
     assert finished.lock() == lock
     assert finished.files_of_store() == store
-
-
-def test_training_again_gives_the_same_bytes_and_the_same_run(finished: Project) -> None:
-    lock, store = finished.lock(), finished.store()
-    finished.run("dvc", "repro", "--force", "--single-item", "train@first")
-    assert finished.lock() == lock
-    assert finished.store() == store
-
-
-def test_deleted_store_is_made_again(finished: Project) -> None:
-    before = finished.store()
-    (finished.folder / "mlflow.db").unlink()
-    shutil.rmtree(finished.folder / "mlruns")
-    output = finished.run("ferflow.summary", "reports")
-    assert "alias 'champion'" in output
-    after = finished.store()
-    for run in (*before["runs"], *after["runs"]):
-        # How busy the machine was is known only while it trains.
-        run[4] = [name for name in run[4] if not name.startswith("system/")]
-    assert after == before
 
 
 def test_changing_one_model_concerns_that_model_alone(finished: Project) -> None:
