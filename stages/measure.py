@@ -73,10 +73,13 @@ def main() -> None:
         times = cost["milliseconds_per_image"]
         words = ", ".join(f"{time} ms an image in batches of {batch}" for batch, time in times.items())
         print(f"measure: {name}: {words}", flush=True)
-    if psutil.getloadavg()[0] > available_cores() + 1:
+    is_new = any(
+        cost["milliseconds_per_image"] != earlier.get(name, {}).get("milliseconds_per_image")
+        for name, cost in costs.items()
+    )
+    if is_new and psutil.getloadavg()[0] > available_cores() + 1:
         print(
-            "measure: the machine is busy with other things, and times are too long: README.md says how to "
-            "measure again",
+            "measure: the machine was busy, new times may be too long: README.md says how to measure again",
             flush=True,
         )
     write_json(arguments.out, costs)

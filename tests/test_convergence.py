@@ -136,19 +136,7 @@ def test_training_that_is_killed_goes_on_in_one_run(finished: Project) -> None:
         models__first__recipe__options__dropout=0.35,
         models__first__quick__phases__all__epochs=12,
     )
-    process = subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=finished.folder,
-        env=finished.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    checkpoints = finished.folder / ".ferflow" / "checkpoints" / DATASET / "quick" / "first"
-    _wait_until(lambda: any(checkpoints.rglob("*")) if checkpoints.exists() else False, process)
-    training = _training(process.pid)
-    assert training is not None, "the training ended before it could be killed"
-    training.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=60) != 0
+    _kill_in_training(finished, "first")
     states = {run[0]: run[1] for run in finished.store()["runs"] if run[1] != "FINISHED"}
     # It could not say that it ended.
     assert states == {"first": "RUNNING"}
@@ -177,19 +165,7 @@ def test_two_experiments_and_both_again(finished: Project) -> None:
 def test_killed_and_given_up_training_ends_as_killed(finished: Project) -> None:
     before = [run[1] for run in finished.store()["runs"]]
     finished.set_params(models__second__recipe__options__dropout=0.45)
-    process = subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=finished.folder,
-        env=finished.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    checkpoints = finished.folder / ".ferflow" / "checkpoints" / DATASET / "quick" / "second"
-    _wait_until(lambda: any(checkpoints.rglob("*")) if checkpoints.exists() else False, process)
-    training = _training(process.pid)
-    assert training is not None
-    training.send_signal(signal.SIGKILL)
-    process.wait(timeout=60)
+    _kill_in_training(finished, "second")
     # Back to the recipe before: nobody trains that one again.
     _git(finished.folder, "restore", "params.yaml")
     finished.run("dvc", "repro")
@@ -220,12 +196,25 @@ def _known_by_files(store: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _wait_until(condition: Any, process: subprocess.Popen[bytes]) -> None:
+def _kill_in_training(project: Project, model: str) -> None:
+    """Begin `dvc repro`, and kill the training of a model once an epoch of it is finished."""
+    process = subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    checkpoints = project.folder / ".ferflow" / "checkpoints" / DATASET / "quick" / model
     deadline = time.monotonic() + 240
-    while not condition():
+    while not any(checkpoints.rglob("*")):
         assert process.poll() is None, "dvc ended early"
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    training = _training(process.pid)
+    assert training is not None, "the training ended before it could be killed"
+    training.send_signal(signal.SIGKILL)
+    assert process.wait(timeout=60) != 0
 
 
 def _training(pid: int) -> psutil.Process | None:
