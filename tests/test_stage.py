@@ -100,6 +100,18 @@ def test_what_else_is_raised_while_an_object_is_deleted_is_shown() -> None:
     assert "ValueError: not closed" in done.stderr
 
 
+def test_output_that_nobody_reads_any_more_is_no_traceback() -> None:
+    script = (
+        "from ferflow.stage import run; run(lambda: [print('x' * 1000, flush=True) for _ in range(1000)])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(timeout=30)) == (b"", 141)
+
+
 def test_a_defect_of_ours_keeps_its_traceback() -> None:
     def main() -> None:
         raise ZeroDivisionError

@@ -91,7 +91,8 @@ def run(main: Callable[[], None]) -> None:
     """Run a stage's `main` and exit: 0 on success, 1 with one line on stderr for a `FerflowError`.
 
     A `FerflowError` is a problem of the user's and gets no traceback; any other exception is a
-    defect of ours and keeps it. An interrupt exits with 130, as shells expect.
+    defect of ours and keeps it. An interrupt exits with 130, and output that nobody reads any more with
+    141, as shells expect.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -112,6 +113,10 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has gone, as `head` does; at exit Python would write the rest there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 @contextlib.contextmanager
