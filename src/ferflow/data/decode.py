@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias, TypeVar, cast
 
 from PIL import Image, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from ferflow.data.arrays import Images
 
+T = TypeVar("T")
 #: Left, top, right and bottom in pixels, as in `ferflow.data.formats.Box`.
 Edges: TypeAlias = tuple[int, int, int, int]
 
@@ -67,7 +69,7 @@ def gray_picture(content: str | Path | Images) -> Image.Image:
     if not isinstance(content, (str, Path)):
         return Image.fromarray(content)
     with open(open_file(content), "rb") as stream:
-        return _through_pillow(stream)
+        return through_pillow(stream, gray)
 
 
 def face(picture: Image.Image, size: int, box: Edges | None = None) -> tuple[Image.Image, tuple[int, int]]:
@@ -126,7 +128,16 @@ def open_file(file: str | Path) -> int:
     raise RejectedImageError("not a regular file", "put the image itself in its place")
 
 
-def _through_pillow(stream: BinaryIO) -> Image.Image:
+def through_pillow(stream: BinaryIO, finish: Callable[[Image.Image], T]) -> T:
+    """Return what `finish` makes of the one picture in a file, upright as its EXIF data says.
+
+    Args:
+        stream: An encoded image.
+        finish: What is made of it while it is open; one problem of the image may come up there, too.
+
+    Raises:
+        RejectedImageError: As of `gray_picture`.
+    """
     try:
         with Image.open(stream) as image:
             if image.width * image.height > _MAX_PIXELS:
@@ -134,7 +145,7 @@ def _through_pillow(stream: BinaryIO) -> Image.Image:
                 raise Image.DecompressionBombError
             _refuse_frames(image)
             image.load()
-            return _to_gray(_upright(image))
+            return finish(_upright(image))
     except (RejectedImageError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -160,7 +171,25 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if method is None else image.transpose(method)
 
 
-def _to_gray(image: Image.Image) -> Image.Image:
+def gray(image: Image.Image) -> Image.Image:
+    """Return an image in gray (mode `L`), as `gray_picture` says.
+
+    Raises:
+        RejectedImageError: It has levels or colours without a rule for gray.
+    """
+    return _converted(image, "L")
+
+
+def colour(image: Image.Image) -> Image.Image:
+    """Return an image in colour (mode `RGB`), whose gray is that of `gray`.
+
+    Raises:
+        RejectedImageError: As of `gray`.
+    """
+    return _converted(image, "RGB")
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
     if image.mode == "F":
         raise RejectedImageError("floating-point gray levels", "save it with 8 bits per channel")
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -169,12 +198,12 @@ def _to_gray(image: Image.Image) -> Image.Image:
         low, high = cast(tuple[int, int], levels.getextrema())
         if low < 0 or high > 0xFFFF:
             raise RejectedImageError("gray levels beyond 16 bits", "save it with 8 bits per channel")
-        return levels.point(lambda level: level * (1 / 256)).convert("L")
+        return levels.point(lambda level: level * (1 / 256)).convert("L").convert(mode)
     try:
         if image.has_transparency_data:
             white = Image.new("RGBA", image.size, "white")
             white.alpha_composite(image.convert("RGBA"))
             image = white
-        return image.convert("L")
+        return image.convert(mode)
     except ValueError:
         raise RejectedImageError(f"colours stored as {image.mode}", "save it in RGB or gray") from None
