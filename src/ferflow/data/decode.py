@@ -128,24 +128,21 @@ def open_file(file: str | Path) -> int:
     raise RejectedImageError("not a regular file", "put the image itself in its place")
 
 
-def through_pillow(stream: BinaryIO, finish: Callable[[Image.Image], T]) -> T:
+def through_pillow(source: BinaryIO | Image.Image, finish: Callable[[Image.Image], T]) -> T:
     """Return what `finish` makes of the one picture in a file, upright as its EXIF data says.
 
     Args:
-        stream: An encoded image.
+        source: An encoded image, or one that Pillow has opened already.
         finish: What is made of it while it is open; one problem of the image may come up there, too.
 
     Raises:
         RejectedImageError: As of `gray_picture`.
     """
     try:
-        with Image.open(stream) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                # Pillow itself only warns up to twice as many.
-                raise Image.DecompressionBombError
-            _refuse_frames(image)
-            image.load()
-            return finish(_upright(image))
+        if isinstance(source, Image.Image):
+            return finish(_whole_picture(source))
+        with Image.open(source) as image:
+            return finish(_whole_picture(image))
     except (RejectedImageError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -155,6 +152,16 @@ def through_pillow(stream: BinaryIO, finish: Callable[[Image.Image], T]) -> T:
     except Exception as error:
         # Pillow's plug-ins raise whatever comes up on a damaged file; no one file may stop an ingest.
         raise RejectedImageError(f"damaged image ({error})", "copy it again from its source") from None
+
+
+def _whole_picture(image: Image.Image) -> Image.Image:
+    """Return the one picture in an image, upright."""
+    if image.width * image.height > _MAX_PIXELS:
+        # Pillow itself only warns up to twice as many.
+        raise Image.DecompressionBombError
+    _refuse_frames(image)
+    image.load()
+    return _upright(image)
 
 
 def _refuse_frames(image: Image.Image) -> None:

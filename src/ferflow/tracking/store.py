@@ -76,6 +76,24 @@ def connect(experiment: str) -> Store:
         return _open(uri, experiment)
 
 
+@contextlib.contextmanager
+def reading() -> Iterator[mlflow.MlflowClient]:
+    """Yield a client of the tracking store that is there, for reading: nothing is made.
+
+    Raises:
+        FerflowError: There is none, or it does not work in the block.
+    """
+    uri = plain_address(tracking_uri())
+    if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
+        raise FerflowError(
+            f"there is no MLflow store here ({uri.removeprefix(_SQLITE)} is missing): run `make repro`, or "
+            "set MLFLOW_TRACKING_URI to the address of your server."
+        )
+    with errors_in_one_line(uri, "then try again"):
+        mlflow.set_tracking_uri(uri)
+        yield mlflow.MlflowClient(tracking_uri=uri)
+
+
 def connect_or_warn(experiment: str) -> Store | None:
     """Open the tracking store like `connect`, or say on stderr why not and return None.
 
@@ -127,8 +145,12 @@ def _experiment_id(client: mlflow.MlflowClient, name: str, artifacts: str | None
 
 
 @contextlib.contextmanager
-def errors_in_one_line(uri: str) -> Iterator[None]:
+def errors_in_one_line(uri: str, then: str = "then run `dvc repro` again; nothing is lost") -> Iterator[None]:
     """Tell failures of the store in one line, not as a traceback.
+
+    Args:
+        uri: Its address.
+        then: What to do once it works again.
 
     Raises:
         FerflowError: MLflow, its database or driver, the file system or the lock failed in the block.
@@ -139,7 +161,7 @@ def errors_in_one_line(uri: str) -> Iterator[None]:
         reason = without_credentials(str(error).splitlines()[0] if str(error) else type(error).__name__)
         raise FerflowError(
             f"the MLflow store {without_credentials(uri)} does not work ({_shorten(reason)}): start the "
-            "server or correct MLFLOW_TRACKING_URI, then run `dvc repro` again; nothing is lost."
+            f"server or correct MLFLOW_TRACKING_URI, {then}."
         ) from None
 
 

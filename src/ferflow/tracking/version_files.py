@@ -39,7 +39,7 @@ def names_of_files(version: ModelVersion, folder: str = "") -> set[str]:
         MlflowException, OSError: The store cannot be read.
     """
     try:
-        with _told_alike(version):
+        with told_alike(f"version {version.version}"):
             listed = mlflow.artifacts.list_artifacts(artifact_uri=_uri(version, folder))
             if not listed:
                 _look_if_local(version)
@@ -67,7 +67,7 @@ def fetched(version: ModelVersion, path: str) -> Iterator[Path]:
         MlflowException, OSError: It cannot be read.
     """
     with tempfile.TemporaryDirectory() as folder:
-        with _told_alike(version):
+        with told_alike(f"version {version.version}"):
             file = Path(mlflow.artifacts.download_artifacts(_uri(version, path), dst_path=folder))
         yield file
 
@@ -77,7 +77,7 @@ def _uri(version: ModelVersion, path: str) -> str:
 
 
 @contextlib.contextmanager
-def _told_alike(version: ModelVersion) -> Iterator[None]:
+def told_alike(called: str) -> Iterator[None]:
     """Tell every failure as one of MLflow's or the system's: each kind of artifact store has its own."""
     try:
         yield
@@ -85,4 +85,4 @@ def _told_alike(version: ModelVersion) -> Iterator[None]:
         raise
     except Exception as error:
         words = without_credentials(f"{type(error).__name__}: {error}")
-        raise MlflowException(f"the files of version {version.version} cannot be read: {words}") from error
+        raise MlflowException(f"the files of {called} cannot be read: {words}") from error

@@ -1,0 +1,113 @@
+"""`ferflow predict`: the emotions in image files, for people and for scripts.
+
+Exit codes: 0 if every image could be looked at (having no face in it is an answer), 3 if some could not and
+were skipped, 1 if nothing could be answered, 2 if the command line is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from ferflow.errors import FerflowError
+from ferflow.progress import progress
+from ferflow.serving.answers import Answer
+from ferflow.serving.found_images import found_images
+from ferflow.serving.opening import CHAMPION
+from ferflow.serving.predictor import BATCH_SIZE, Predictor
+from ferflow.serving.tables import CsvLines, as_json, as_table
+
+#: Some images were skipped.
+SKIPPED: Final = 3
+
+_EPILOG: Final = (
+    "exit codes: 0 every image could be looked at, 1 nothing could be answered, 2 the command line is wrong, "
+    f"{SKIPPED} some images could not be read and were skipped"
+)
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `predict` to the commands of a parser."""
+    parser = commands.add_parser(
+        "predict",
+        help="say the emotions in images",
+        description="Say the emotions in images.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "images", nargs="+", metavar="IMAGE|FOLDER|GLOB", help="files, folders (at any depth), patterns"
+    )
+    parser.add_argument(
+        "--model",
+        default=CHAMPION,
+        help="an alias or a version of the registered model, a .keras or .onnx file, a run, an address of "
+        "MLflow's (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--faces", action="store_true", help="find the faces in each image; without, each image is one face"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("table", "csv", "json"),
+        default="table",
+        help="csv has a row for each face as soon as it is known (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=_at_least_one,
+        default=BATCH_SIZE,
+        metavar="N",
+        help="faces in one forward pass (default: %(default)s)",
+    )
+    parser.set_defaults(run=predict)
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Write the answers on stdout and what was skipped on stderr; return the exit code.
+
+    Raises:
+        FerflowError: There is no such model, no image is named, or none of them can be read.
+    """
+    paths = found_images(arguments.images)
+    predictor = Predictor(arguments.model)
+    bar = progress(
+        predictor.answers(
+            ((path, path) for path in paths), faces=arguments.faces, batch_size=arguments.batch_size
+        ),
+        description="predict",
+        unit="image",
+        total=len(paths),
+    )
+    with bar:
+        answers = list(_written(iter(bar), predictor, arguments.format))
+    if arguments.format == "json":
+        print(as_json(answers))
+    elif arguments.format == "table":
+        print(as_table(answers, predictor.model.labels, faces=arguments.faces))
+        print(f"\nby {predictor.model.title}", flush=True)
+    skipped = [(answer.image, answer.rejection) for answer in answers if answer.rejection]
+    for image, rejection in skipped:
+        print(f"skipped: {image}: {rejection.reason}: {rejection.remedy}", file=sys.stderr)
+    if len(skipped) == len(paths):
+        raise FerflowError(f"none of {len(paths):,} images could be read.")
+    return SKIPPED if skipped else 0
+
+
+def _written(answers: Iterator[Answer], predictor: Predictor, format_: str) -> Iterator[Answer]:
+    """Pass answers on, written already where each stands for itself."""
+    lines = CsvLines(predictor.model.labels)
+    if format_ == "csv":
+        sys.stdout.write(lines.header())
+    for answer in answers:
+        if format_ == "csv":
+            sys.stdout.write(lines.rows(answer))
+        yield answer
+
+
+def _at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return value

@@ -1,0 +1,88 @@
+"""A model by whatever a user calls it: `champion`, a version, a run, a file, an address."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ferflow.errors import FerflowError
+from ferflow.params import load_params
+from ferflow.serving.classifiers import OpenedModel, open_keras, open_onnx
+
+if TYPE_CHECKING:
+    from ferflow.tracking.stored_models import StoredModel
+
+CHAMPION: Final = "champion"
+#: The registered model where there is no params.yaml that names it.
+REGISTERED_MODEL: Final = "ferflow"
+_RUN: Final = re.compile("[0-9a-f]{32}")
+_ADDRESS: Final = re.compile("[a-z0-9+]+:/")
+
+
+def open_model(name: str = CHAMPION) -> OpenedModel:
+    """Open a model for use.
+
+    Args:
+        name: One of:
+
+            * an alias of the registered model (`champion`, `previous`, `challenger`) or a version's number;
+            * a path: a `.keras` file, an `.onnx` file of `make export`, or a folder that MLflow or DVC wrote;
+            * the id of a run;
+            * an address of MLflow's: `models:/ferflow@champion`, `models:/ferflow/3`, `runs:/…`.
+
+            The registered model is that of the data set that params.yaml chooses; `ferflow` where there is no
+            params.yaml.
+
+    Raises:
+        FerflowError: There is no such model, or it cannot be opened.
+    """
+    path = Path(name)
+    if _ADDRESS.match(name):
+        return _open_stored(_stored_at(name))
+    if path.exists():
+        return _open_path(path)
+    if path.suffix or len(path.parts) > 1:
+        raise FerflowError(f"{name} is missing: give the path of a .keras or .onnx file, or an alias.")
+    return _open_stored(_stored(name))
+
+
+def registered_model() -> str:
+    """Return the name of the registered model of the data set that params.yaml chooses.
+
+    Raises:
+        FerflowError: params.yaml is not valid.
+    """
+    return load_params().source.registered_model if Path("params.yaml").is_file() else REGISTERED_MODEL
+
+
+def _open_path(path: Path) -> OpenedModel:
+    if path.suffix == ".onnx":
+        return open_onnx(path)
+    if path.is_dir() and (path / "model.keras").is_file():
+        return open_keras(path / "model.keras", path.name)
+    if path.is_dir():
+        from ferflow.tracking.stored_models import in_folder
+
+        return _open_stored(in_folder(path))
+    return open_keras(path, path.parent.name if path.stem == "model" else path.stem)
+
+
+def _stored_at(address: str) -> StoredModel:
+    from ferflow.tracking.stored_models import at_address
+
+    return at_address(address)
+
+
+def _stored(name: str) -> StoredModel:
+    from ferflow.tracking import stored_models
+
+    if _RUN.fullmatch(name):
+        return stored_models.of_run(name)
+    if name.isdecimal():
+        return stored_models.by_number(registered_model(), name)
+    return stored_models.by_alias(registered_model(), name)
+
+
+def _open_stored(stored: StoredModel) -> OpenedModel:
+    return open_keras(stored.file, stored.title, stored.labels, stored.details)

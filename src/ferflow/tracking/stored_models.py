@@ -1,0 +1,231 @@
+"""Models in MLflow, for those who use them: found by alias, version, run or address, and fetched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import mlflow
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+
+from ferflow.data.source.cache import cache_folder
+from ferflow.errors import FerflowError
+from ferflow.files import atomic_folder, sha256_of_json
+from ferflow.labels import EMOTIONS
+from ferflow.tracking import aliases
+from ferflow.tracking.store import reading
+from ferflow.tracking.version_files import told_alike
+from ferflow.tracking.versions import MISSING, title, version_with, versions_of
+
+#: What of a version's tags its users want to know.
+_SHOWN: Final = ("model", "dataset", "fingerprint", "val_macro_f1", "test_macro_f1", "test_accuracy")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A model of MLflow's, on this machine.
+
+    Attributes:
+        file: The .keras file.
+        labels: The emotions in the order of its probabilities.
+        title: What people call it.
+        details: What is known of it: `registered_model`, `version`, `aliases`, and some of its tags.
+    """
+
+    file: Path
+    labels: tuple[str, ...]
+    title: str
+    details: Mapping[str, str]
+
+
+def by_alias(registered_model: str, alias: str) -> StoredModel:
+    """Return the version of a registered model that has an alias.
+
+    Raises:
+        FerflowError: There is none, its files are gone, or the store does not work.
+    """
+    with reading() as client:
+        version = version_with(client, registered_model, alias)
+        if version is None:
+            raise FerflowError(_no_such(client, registered_model, f"the alias '{alias}'"))
+        return _of_version(client, version)
+
+
+def by_number(registered_model: str, number: str) -> StoredModel:
+    """Return a version of a registered model.
+
+    Raises:
+        FerflowError: As of `by_alias`.
+    """
+    with reading() as client:
+        # Looked for among all: a store answers a number beyond its own range with an error of its database.
+        found = [each for each in versions_of(client, registered_model, {}) if str(each.version) == number]
+        if not found:
+            raise FerflowError(_no_such(client, registered_model, f"the version {number}"))
+        # With its aliases, which a search leaves out.
+        return _of_version(client, client.get_model_version(registered_model, number))
+
+
+def of_run(run_id: str) -> StoredModel:
+    """Return the model that was logged in a run.
+
+    Raises:
+        FerflowError: There is no such run, no model in it, or the store does not work.
+    """
+    with reading() as client:
+        run = _run(client, run_id)
+        outputs = run.outputs.model_outputs if run.outputs else []
+        if not outputs:
+            name = run.data.tags.get("model", "its model")
+            raise FerflowError(
+                f"no model was logged in run {run_id}: only the best of a leaderboard is; {name} is a file "
+                "below models: give its path."
+            )
+        tags = run.data.tags
+        place = _location_of_logged(client, outputs[-1].model_id)
+        called = f"run {run.info.run_name}"
+        return _opened(_folder(place, called), called, {"run": run_id, **_shown(tags)})
+
+
+def at_address(uri: str) -> StoredModel:
+    """Return the model at an address of MLflow's.
+
+    Args:
+        uri: `models:/name@alias`, `models:/name/3`, `models:/m-…`, `runs:/…`, or where a model's folder lies.
+
+    Raises:
+        FerflowError: There is none, or the store does not work.
+    """
+    scheme, _, rest = uri.partition(":/")
+    rest = rest.strip("/")
+    if scheme == "runs":
+        return of_run(rest.partition("/")[0])
+    if scheme == "models" and "@" in rest:
+        return by_alias(*rest.rsplit("@", 1))
+    if scheme == "models" and "/" in rest:
+        return by_number(*rest.rsplit("/", 1))
+    with reading() as client:
+        place = _location_of_logged(client, rest) if scheme == "models" else uri
+        return _opened(_folder(place, uri), uri, {})
+
+
+def in_folder(folder: Path) -> StoredModel:
+    """Return the model in a folder that MLflow wrote.
+
+    Raises:
+        FerflowError: It holds no model of ferflow's.
+    """
+    return _opened(folder, folder.name, {})
+
+
+def champion_number(registered_model: str) -> str | None:
+    """Return which version is champion now; None if none is.
+
+    Raises:
+        FerflowError: The store does not work.
+    """
+    with reading() as client:
+        version = version_with(client, registered_model, aliases.CHAMPION)
+        return None if version is None else str(version.version)
+
+
+def versions(registered_model: str) -> dict[str, str]:
+    """Return what people call the versions of a registered model, the newest first, by number.
+
+    Raises:
+        FerflowError: The store does not work.
+    """
+    with reading() as client:
+        return {str(each.version): title(each) for each in versions_of(client, registered_model, {})}
+
+
+def _of_version(client: mlflow.MlflowClient, version: ModelVersion) -> StoredModel:
+    name, number = version.name, str(version.version)
+    details = {
+        "registered_model": name,
+        "version": number,
+        "aliases": ", ".join(version.aliases),
+        **_shown(version.tags),
+    }
+    called = f"{name} {title(version)}"
+    return _opened(_folder(client.get_model_version_download_uri(name, number), called), called, details)
+
+
+def _location_of_logged(client: mlflow.MlflowClient, model_id: str) -> str:
+    try:
+        return str(client.get_logged_model(model_id).artifact_location)
+    except MlflowException as error:
+        if error.error_code in MISSING:
+            raise FerflowError(f"there is no model {model_id} in the MLflow store.") from None
+        raise
+
+
+def _folder(place: str, called: str) -> Path:
+    """Return the folder of a model: where it lies on this machine, else a copy that is kept.
+
+    Args:
+        place: Where its files are; by it a copy is known, as MLflow writes no model twice.
+        called: What people call it.
+    """
+    try:
+        with told_alike(called):
+            if urlsplit(place).scheme in {"", "file"}:
+                return Path(local_file_uri_to_path(place))
+            copy = cache_folder() / "models" / sha256_of_json(place)[:32]
+            if not (copy / "MLmodel").is_file():
+                with atomic_folder(copy) as folder:
+                    mlflow.artifacts.download_artifacts(place, dst_path=str(folder))
+            return copy
+    except FileNotFoundError:
+        raise FerflowError(_gone(called)) from None
+    except MlflowException as error:
+        if error.error_code in MISSING:
+            raise FerflowError(_gone(called)) from None
+        raise
+
+
+def _opened(folder: Path, called: str, details: Mapping[str, str]) -> StoredModel:
+    artifacts = folder / "artifacts"
+    file = next(iter(sorted(artifacts.glob("*.keras"))), None)
+    if file is None:
+        raise FerflowError(_gone(called))
+    names = artifacts / "labels.json"
+    labels = tuple(json.loads(names.read_text(encoding="utf-8"))) if names.is_file() else EMOTIONS
+    return StoredModel(file, labels, called, details)
+
+
+def _gone(called: str) -> str:
+    return f"the files of {called} are gone, or it is no model of ferflow's: run `make register`."
+
+
+def _run(client: mlflow.MlflowClient, run_id: str) -> Run:
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in MISSING:
+            raise FerflowError(
+                f"there is no run {run_id} in the MLflow store: `make ui` lists them."
+            ) from None
+        raise
+
+
+def _no_such(client: mlflow.MlflowClient, registered_model: str, wanted: str) -> str:
+    found = versions_of(client, registered_model, {})
+    if not found:
+        return f"no model is registered as '{registered_model}' yet: run `make repro`."
+    return (
+        f"no version of '{registered_model}' has {wanted}; there are "
+        f"{', '.join(title(version) for version in found)}; aliases are {aliases.CHAMPION}, "
+        f"{aliases.PREVIOUS} and {aliases.CHALLENGER}."
+    )
+
+
+def _shown(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: tags[name] for name in _SHOWN if name in tags}
