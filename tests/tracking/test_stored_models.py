@@ -62,7 +62,7 @@ def test_a_model_is_found_by_its_run_and_by_its_own_address(two: Store) -> None:
 
 def test_a_run_without_a_model_says_what_has_one(store: Store) -> None:
     run = store.client.create_run(store.experiment_id, tags={"model": "cnn4"})
-    with pytest.raises(FerflowError, match="no model was logged in run .* cnn4 is a file below models"):
+    with pytest.raises(FerflowError, match=r"no model was logged in run .* cnn4 is a file below models"):
         stored_models.of_run(run.info.run_id)
 
 
