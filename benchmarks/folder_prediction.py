@@ -1,8 +1,8 @@
 """Compare answering about a folder of images with calling the model image by image.
 
-Both read the same image files and use the same model. Image by image is how the source projects do it:
-Keras's `load_img`, then `model.predict` of one image, or `model(…)`; ours is the way of `ferflow predict`: files
-are read side by side and classified in batches. They take turns in short rounds; the median round counts.
+Both read the same image files and use the same model. Image by image is how the source projects do it: with
+Keras's `load_img`, then `model.predict` of one image, or `model(…)`; ours is the way of `ferflow predict`:
+files are read side by side and classified in batches. They take turns in short rounds; the median counts.
 
     python benchmarks/folder_prediction.py --images photos --model models/sample/quick/cnn4 --rounds 5
 """
