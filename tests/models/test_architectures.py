@@ -102,6 +102,12 @@ KNOWN = {
         full={"dropout": 0.3},
         parameters=(2_732_879, 2_728_591),
     ),
+    "small_residual": Entry(
+        "residual",
+        {"attention": None, "field": 0.92, "stem": 16, "widths": [32, 64, 128], "dropout": 0.1},
+        44,
+        parameters=(675_287, 673_143),
+    ),
     "attention_residual": Entry(
         "residual",
         {"attention": "both", "field": 0.92, "dropout": 0.2},
