@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -141,6 +143,20 @@ def test_native_noise_is_shown_when_the_import_fails(capfd: pytest.CaptureFixtur
         raise ImportError
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "libcudart is missing\nafter\n"
+
+
+def test_threads_that_load_at_once_give_stderr_back(capfd: pytest.CaptureFixture[str]) -> None:
+    start = threading.Barrier(4)
+
+    def load(_number: int) -> None:
+        start.wait(timeout=30)
+        with heavy_imports():
+            os.write(2, b"no GPU here\n")
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(load, range(4)))
+    os.write(2, b"a real message\n")
+    assert capfd.readouterr().err == "a real message\n"
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -31,6 +32,8 @@ _ENVIRONMENT: Final = {
 _NOT_NEEDED_BY_KERAS: Final = ("sklearn", "matplotlib")
 #: Enough for the callback to end that the interrupt came into.
 _SECONDS_UNTIL_AGAIN: Final = 0.01
+#: The process has one stderr: two threads that hold it back at once would give it back in the wrong order.
+_STDERR_HELD: Final = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -38,11 +41,12 @@ def heavy_imports() -> Iterator[None]:
     """Import Keras, and hold back what native libraries print while they load; show it only if loading fails.
 
     TensorFlow writes lines about absent GPUs straight to the process's stderr, before any of its
-    settings is read. They would stand between every stage's name and its result.
+    settings is read. They would stand between every stage's name and its result. Threads of a server may
+    load at the same time: they wait for one another.
     """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    with _STDERR_HELD, tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        saved = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             with _interrupts_held():
@@ -59,7 +63,13 @@ def heavy_imports() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Let interrupts wait for the end of the block: native modules that load swallow them, or fail oddly."""
+    """Let interrupts wait for the end of the block: native modules that load swallow them, or fail oddly.
+
+    Interrupts come to the main thread alone, and no other may say what is done with them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     came: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, _frame: came.append(number))

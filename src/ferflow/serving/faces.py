@@ -15,9 +15,7 @@ photographs and patterns like those of `tests/serving`:
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -169,7 +167,7 @@ def _load_networks() -> MTCNN:
     Raises:
         FerflowError: Keras runs on another backend than TensorFlow, which MTCNN needs.
     """
-    with _quiet_imports():
+    with heavy_imports():
         import keras
         from mtcnn import MTCNN
 
@@ -179,13 +177,7 @@ def _load_networks() -> MTCNN:
             f"faces are found by a detector that needs TensorFlow, but Keras runs on {backend}: "
             "unset KERAS_BACKEND, or predict without faces"
         )
-    # It would choose the processor anyway; a GPU gives other last digits, and no time for one picture.
-    return MTCNN(device="CPU:0")
-
-
-@contextlib.contextmanager
-def _quiet_imports() -> Iterator[None]:
-    """Import in silence where that is possible: interrupts can be held in the main thread alone."""
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    with heavy_imports() if in_main_thread else contextlib.nullcontext():
-        yield
+    # TensorFlow looks for GPUs, and writes about it, when the first weights are made.
+    with heavy_imports():
+        # A GPU's sums differ in their last digits from run to run.
+        return MTCNN(device="CPU:0")
