@@ -134,6 +134,11 @@ ui: env ## Open the MLflow UI on http://127.0.0.1:5000
 	       --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" ;; \
 	esac
 
+.PHONY: export
+export: env ## Write a model as ONNX and LiteRT, float and int8: make export [MODEL=champion] [OUT=folder] [FORMATS="onnx litert"]
+	@python -m ferflow.export $(if $(MODEL),--model "$(MODEL)") $(if $(OUT),--out "$(OUT)") \
+	  $(if $(FORMATS),--formats $(FORMATS))
+
 .PHONY: sample
 sample: env ## Draw the embedded sample again
 	python -m ferflow.data.synthetic --out data/sample.zip

@@ -194,9 +194,9 @@ def test_the_sample_is_the_file_that_params_pin(params: Params) -> None:
     [
         ("mlflow", {"tracking"}),
         ("great_expectations", {"data/gate"}),
-        ("keras", {"models", "training"}),
+        ("keras", {"models", "training", "export"}),
         # keras.ops has no derivatives.
-        ("tensorflow", {"training", "models/inspection/gradients.py"}),
+        ("tensorflow", {"training", "models/inspection/gradients.py", "export"}),
         ("dvc", set()),
     ],
 )
