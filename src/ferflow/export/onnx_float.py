@@ -26,6 +26,8 @@ def to_onnx(model: keras.Model, metadata: Mapping[str, str]) -> onnx.ModelProto:
         metadata: What the file says of itself, by name.
     """
     function, signature = function_of(model)
+    # It counts on in its names, and orders by them.
+    tf2onnx.utils.INTERNAL_NAME = 1
     converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     _name_by_place(converted.graph)
     describe(converted, metadata)
@@ -52,7 +54,8 @@ def _name_by_place(graph: onnx.GraphProto) -> None:
     names = {INPUT: INPUT, OUTPUT: OUTPUT, "": ""}
     weights = {each.name for each in graph.initializer}
     kinds: Counter[str] = Counter()
-    for node in graph.node:
+    nodes = _in_order(graph)
+    for node in nodes:
         for value in node.input:
             if value in weights and value not in names:
                 names[value] = _next(kinds, "weights")
@@ -62,6 +65,8 @@ def _name_by_place(graph: onnx.GraphProto) -> None:
         node.input[:] = [names[value] for value in node.input]
         node.output[:] = [names[value] for value in node.output]
         node.doc_string = ""
+    del graph.node[:]
+    graph.node.extend(nodes)
     used = sorted(
         (each for each in graph.initializer if each.name in names), key=lambda each: names[each.name]
     )
@@ -73,6 +78,24 @@ def _name_by_place(graph: onnx.GraphProto) -> None:
     graph.name, graph.doc_string = "ferflow", ""
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
+
+
+def _in_order(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Return the nodes as they are reached from the output, each after its inputs.
+
+    tf2onnx orders branches of a network by names, in which it counts on.
+    """
+    made_by = {value: place for place, node in enumerate(graph.node) for value in node.output}
+    order: dict[int, None] = {}
+    waiting = [made_by[value.name] for value in reversed(graph.output)]
+    while waiting:
+        node = graph.node[waiting[-1]]
+        first = [made_by[value] for value in node.input if value in made_by and made_by[value] not in order]
+        if first:
+            waiting.extend(reversed(first))
+        else:
+            order.setdefault(waiting.pop())
+    return [onnx.NodeProto.FromString(graph.node[place].SerializeToString()) for place in order]
 
 
 def _next(kinds: Counter[str], kind: str) -> str:
