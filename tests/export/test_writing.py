@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -105,18 +106,27 @@ def test_an_earlier_export_is_replaced_and_other_files_are_not(tmp_path: Path) -
 def test_what_litert_cannot_hold_is_left_out_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("no such operation\nand a page more")
+    save, calls = litert._save, iter([False, True, True, True])
 
-    monkeypatch.setattr(litert, "_save", fail)
+    def fail_but_once(model: keras.Model, folder: str) -> None:
+        if next(calls):
+            raise RuntimeError("no such operation\nand a page more")
+        save(model, folder)
+
+    monkeypatch.setattr(litert, "_save", fail_but_once)
     model = network()
-    report = export_model(model, "tiny", EMOTIONS, export_images(model), tmp_path / "out", formats=["litert"])
-    assert sorted(report.left_out) == ["model.int8.tflite", "model.tflite"]
-    assert report.files == ()
-    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    assert "model.tflite was not written: LiteRT cannot hold this model (no such operation)" in text.replace(
-        "\\", ""
-    )
+    images, out = export_images(model), tmp_path / "out"
+    report = export_model(model, "tiny", EMOTIONS, images, out, formats=["litert"])
+    reason = "LiteRT cannot hold this model (no such operation)"
+    assert report.left_out == {"model.int8.tflite": reason}
+    assert [file.name for file in report.files] == ["model.tflite"]
+    assert not (out / "model.int8.tflite").exists()
+    text = (out / "report.md").read_text(encoding="utf-8").replace("\\", "")
+    assert f"model.int8.tflite was not written: {reason}" in text
+
+    with pytest.raises(FerflowError, match="nothing of tiny was exported: LiteRT cannot hold"):
+        export_model(model, "tiny", EMOTIONS, images, tmp_path / "other", formats=["litert"])
+    assert not (tmp_path / "other").exists()
 
 
 def test_an_onnx_file_that_answers_otherwise_is_not_written(

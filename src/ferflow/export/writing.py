@@ -61,8 +61,8 @@ def export_model(
         formats: Which.
 
     Raises:
-        FerflowError: `out` holds something else, or the ONNX file would not answer like Keras. What LiteRT
-            cannot hold is left out, and the report says why.
+        FerflowError: `out` holds something else, or the ONNX file would not answer like Keras, or there is
+            no file at all. What LiteRT cannot hold is left out, and the report says why.
     """
     check_folder(out)
     told = {
@@ -76,6 +76,8 @@ def export_model(
         exporter.write_onnx()
     if "litert" in formats:
         exporter.write_litert()
+    if exporter.left_out and not exporter.files:
+        raise FerflowError(f"nothing of {title} was exported: {'; '.join(exporter.left_out.values())}.")
     report = Report(
         title,
         told,
