@@ -7,17 +7,23 @@ model opens wherever keras, pandas and mlflow are.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 #: Few, since a model may look at ten views of each image at once.
 _BATCH = 32
+#: In one request to a server, where a longer one would keep the others waiting; in Python there is no limit.
+_MOST_SERVED = 256
+#: MLflow sets it in the process of its server.
+_IS_SERVED = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"
 
 
 class EmotionModel(PythonModel):  # type: ignore[misc]
@@ -41,7 +47,14 @@ class EmotionModel(PythonModel):  # type: ignore[misc]
             context: Not used.
             model_input: uint8 of shape (N, H, W, 1).
             params: Not used.
+
+        Raises:
+            MlflowException: It is one request to a server, with too many images.
         """
+        if os.environ.get(_IS_SERVED) and len(model_input) > _MOST_SERVED:
+            raise MlflowException.invalid_parameter_value(
+                f"{len(model_input)} images in one request: send at most {_MOST_SERVED} at a time."
+            )
         images = np.asarray(model_input, dtype=np.uint8)
         batches = [
             self._model.predict_on_batch(images[start : start + _BATCH])
