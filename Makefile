@@ -139,6 +139,16 @@ export: env ## Write a model as ONNX and LiteRT, float and int8: make export [MO
 	@python -m ferflow.export $(if $(MODEL),--model "$(MODEL)") $(if $(OUT),--out "$(OUT)") \
 	  $(if $(FORMATS),--formats $(FORMATS))
 
+.PHONY: serve
+serve: override export MODEL := $(or $(value MODEL),champion)
+serve: env ## Answer HTTP requests with the champion, on this machine only: make serve [PORT=5001] [MODEL=champion] [WORKERS=1]
+	@python -m ferflow.serve --model "$$MODEL" --port $(or $(PORT),5001) --workers $(or $(WORKERS),1)
+
+.PHONY: container-model
+container-model: override export MODEL := $(or $(value MODEL),champion)
+container-model: env ## Fetch the model that deploy/Containerfile puts into an image: make container-model [MODEL=champion]
+	@python -m ferflow.serve --model "$$MODEL" --fetch build/model
+
 .PHONY: sample
 sample: env ## Draw the embedded sample again
 	python -m ferflow.data.synthetic --out data/sample.zip
