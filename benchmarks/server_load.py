@@ -34,7 +34,7 @@ from ferflow.stage import run
 SIDE: Final = 48
 IMAGES: Final = 64
 #: What clients send in turn: images in a request.
-LOADS: Final = {"one image": (1,), "1, 1, 4 and 16 images": (1, 1, 4, 16)}
+LOADS: Final = {"one image": (1,), "1, 1, 1 and 5 images": (1, 1, 1, 5)}
 #: Rounding differs between batches of different sizes.
 TOLERANCE: Final = 1e-4
 SECONDS_TO_START: Final = 180
