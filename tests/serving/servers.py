@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -83,14 +85,21 @@ def serving(command: Sequence[str], port: int, environment: dict[str, str]) -> I
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=_end_with_parent,
     )
     try:
         _wait_until_healthy(process, address)
         yield address
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the tests are killed: nothing else would."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _wait_until_healthy(process: subprocess.Popen[str], address: str) -> None:
