@@ -194,7 +194,7 @@ def test_the_sample_is_the_file_that_params_pin(params: Params) -> None:
     [
         ("mlflow", {"tracking"}),
         ("great_expectations", {"data/gate"}),
-        ("keras", {"models", "training", "export"}),
+        ("keras", {"models", "training", "export", "serving"}),
         # keras.ops has no derivatives.
         ("tensorflow", {"training", "models/inspection/gradients.py", "export"}),
         ("dvc", set()),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from ferflow.files import atomic_folder
-from ferflow.params import load_params
+from ferflow.serving.opening import CHAMPION, registered_model
 from ferflow.stage import run
 
 #: MLflow's own: nothing outside this machine reaches it.
@@ -21,7 +20,9 @@ def main() -> None:
     """Fetch the model and serve it until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--model", default="champion", help="alias, version, address of MLflow's or folder (default champion)"
+        "--model",
+        default=CHAMPION,
+        help=f"alias, version, run, address of MLflow's or folder (default {CHAMPION})",
     )
     parser.add_argument("--host", default=LOOPBACK, help=f"address to listen on (default {LOOPBACK})")
     parser.add_argument("--port", type=int, default=5001, help="default 5001")
@@ -30,30 +31,27 @@ def main() -> None:
         "--fetch", type=Path, metavar="FOLDER", help="serve nothing: put the model there, for a container"
     )
     arguments = parser.parse_args()
-    registered_model = load_params().source.registered_model
+    from ferflow.tracking.stored_models import stored_model
 
-    from ferflow.tracking.served_folder import fetch_model
-
-    with tempfile.TemporaryDirectory(prefix="ferflow-serve-") as copied:
-        folder = fetch_model(arguments.model, registered_model, Path(copied))
-        if arguments.fetch:
-            with atomic_folder(arguments.fetch) as written:
-                shutil.copytree(folder, written, dirs_exist_ok=True)
-            print(f"serve: {arguments.model} is in {arguments.fetch}", flush=True)
-            return
-        serve(arguments.model, folder, arguments)
+    model = stored_model(arguments.model, registered_model())
+    if arguments.fetch:
+        with atomic_folder(arguments.fetch) as written:
+            shutil.copytree(model.folder, written, dirs_exist_ok=True)
+        print(f"serve: {model.title} is in {arguments.fetch}", flush=True)
+    else:
+        serve(model.title, model.folder, arguments)
 
 
 def serve(title: str, folder: Path, arguments: argparse.Namespace) -> None:
     """Serve the model in a folder until interrupted."""
     import uvicorn
 
-    from ferflow.tracking.scoring_app import MODEL
+    from ferflow.serving.server import MODEL
 
     os.environ[MODEL] = str(folder)
     print(f"serve: opening {title}, for requests to /invocations", flush=True)
     uvicorn.run(
-        "ferflow.tracking.scoring_app:make_app",
+        "ferflow.serving.server:make_app",
         factory=True,
         host=arguments.host,
         port=arguments.port,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,10 +14,7 @@ import requests
 from PIL import Image
 
 from ferflow.data.arrays import Images
-from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS
-from ferflow.tracking.served_folder import fetch_model
-from tracking.registering import NAME
 
 from .clients import TOLERANCE, ask, ask_at_once
 from .servers import SIDE, Registered, make_network, mlflows, noise, ours, register_network
@@ -112,22 +108,6 @@ def test_what_is_not_an_image_is_refused_and_the_server_lives(server: str, image
         assert requests.get(f"{server}/health", timeout=60).ok
     assert requests.get(f"{server}/invocations", timeout=60).status_code == 405
     assert len(ask(server, images[:1])) == 1
-
-
-def test_a_model_is_fetched_by_alias_or_number_and_a_missing_one_is_named(
-    model: Registered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", model.environment["MLFLOW_TRACKING_URI"])
-    try:
-        folders = [fetch_model(which, NAME, tmp_path / which) for which in ("champion", "1")]
-        assert [(folder / "MLmodel").is_file() for folder in folders] == [True, True]
-        # Where it is already, nothing is copied.
-        assert fetch_model(str(folders[0]), NAME, tmp_path / "copy") == folders[0]
-        for missing in ("nobody", "99", "models:/other/1"):
-            with pytest.raises(FerflowError, match=f"there is no .*{missing}"):
-                fetch_model(missing, NAME, tmp_path / "nothing")
-    finally:
-        mlflow.set_tracking_uri(None)
 
 
 @pytest.mark.slow

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ferflow.errors import FerflowError
 from ferflow.params import load_params
 from ferflow.serving.classifiers import OpenedModel, open_keras, open_onnx
 
-if TYPE_CHECKING:
-    from ferflow.tracking.stored_models import StoredModel
-
 CHAMPION: Final = "champion"
 #: The registered model where there is no params.yaml that names it.
 REGISTERED_MODEL: Final = "ferflow"
-_RUN: Final = re.compile("[0-9a-f]{32}")
-_ADDRESS: Final = re.compile("[a-z0-9+]+:/")
 
 
 def open_model(name: str = CHAMPION) -> OpenedModel:
@@ -38,13 +32,12 @@ def open_model(name: str = CHAMPION) -> OpenedModel:
         FerflowError: There is no such model, or it cannot be opened.
     """
     path = Path(name)
-    if _ADDRESS.match(name):
-        return _open_stored(_stored_at(name))
     if path.exists():
         return _open_path(path)
-    if path.suffix or len(path.parts) > 1:
+    is_path = path.suffix or len(path.parts) > 1
+    if is_path and ":/" not in name:
         raise FerflowError(f"{name} is missing: give the path of a .keras or .onnx file, or an alias.")
-    return _open_stored(_stored(name))
+    return _open_stored(name)
 
 
 def registered_model() -> str:
@@ -62,27 +55,12 @@ def _open_path(path: Path) -> OpenedModel:
     if path.is_dir() and (path / "model.keras").is_file():
         return open_keras(path / "model.keras", path.name)
     if path.is_dir():
-        from ferflow.tracking.stored_models import in_folder
-
-        return _open_stored(in_folder(path))
+        return _open_stored(str(path))
     return open_keras(path, path.parent.name if path.stem == "model" else path.stem)
 
 
-def _stored_at(address: str) -> StoredModel:
-    from ferflow.tracking.stored_models import at_address
+def _open_stored(name: str) -> OpenedModel:
+    from ferflow.tracking.stored_models import stored_model
 
-    return at_address(address)
-
-
-def _stored(name: str) -> StoredModel:
-    from ferflow.tracking import stored_models
-
-    if _RUN.fullmatch(name):
-        return stored_models.of_run(name)
-    if name.isdecimal():
-        return stored_models.by_number(registered_model(), name)
-    return stored_models.by_alias(registered_model(), name)
-
-
-def _open_stored(stored: StoredModel) -> OpenedModel:
+    stored = stored_model(name, registered_model())
     return open_keras(stored.file, stored.title, stored.labels, stored.details)

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
-import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image
 
 from ferflow.data.arrays import Images
-from ferflow.data.decode import RejectedImageError, face, gray, through_pillow
+from ferflow.data.decode import RejectedImageError, face
+from ferflow.serving.photographs import read_photograph
 
 #: An ensemble of several networks answers so many in seconds.
 MOST_IMAGES: Final = 256
@@ -130,14 +128,9 @@ def _from_base64(text: str, name: str) -> bytes:
 
 
 def _decoded(file: bytes, shape: tuple[int, int, int], name: str) -> Images:
-    if not file:
-        raise RefusedError(f"{name} is an empty file")
     height, _, channels = shape
     try:
-        with warnings.catch_warnings():
-            # Pillow's remarks on images that it reads all the same.
-            warnings.filterwarnings("ignore", module="PIL")
-            picture: Image.Image = through_pillow(io.BytesIO(file), gray)
+        picture = read_photograph(file).gray
     except RejectedImageError as error:
         raise RefusedError(f"{name} cannot be used, {error.reason}: {error.remedy}") from None
     levels = np.asarray(face(picture, height)[0], dtype=np.uint8)

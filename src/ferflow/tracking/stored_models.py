@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from ferflow.tracking.store import reading
 from ferflow.tracking.version_files import told_alike
 from ferflow.tracking.versions import MISSING, title, version_with, versions_of
 
+_RUN: Final = re.compile("[0-9a-f]{32}")
+_ADDRESS: Final = re.compile("[a-z0-9+-]+:/")
 #: What of a version's tags its users want to know.
 _SHOWN: Final = ("model", "dataset", "fingerprint", "val_macro_f1", "test_macro_f1", "test_accuracy")
 
@@ -33,16 +36,38 @@ class StoredModel:
     """A model of MLflow's, on this machine.
 
     Attributes:
-        file: The .keras file.
+        folder: What MLflow wrote of it.
+        file: The .keras file in it.
         labels: The emotions in the order of its probabilities.
         title: What people call it.
         details: What is known of it: `registered_model`, `version`, `aliases`, and some of its tags.
     """
 
+    folder: Path
     file: Path
     labels: tuple[str, ...]
     title: str
     details: Mapping[str, str]
+
+
+def stored_model(name: str, registered_model: str) -> StoredModel:
+    """Return the model that a user calls `name`.
+
+    Args:
+        name: An alias or the number of a version, the id of a run, an address of MLflow's, or a folder that
+            MLflow wrote.
+        registered_model: Whose alias or version it is.
+
+    Raises:
+        FerflowError: There is none, its files are gone, or the store does not work.
+    """
+    if _ADDRESS.match(name):
+        return at_address(name)
+    if Path(name).is_dir():
+        return in_folder(Path(name))
+    if _RUN.fullmatch(name):
+        return of_run(name)
+    return by_number(registered_model, name) if name.isdecimal() else by_alias(registered_model, name)
 
 
 def by_alias(registered_model: str, alias: str) -> StoredModel:
@@ -198,7 +223,7 @@ def _opened(folder: Path, called: str, details: Mapping[str, str]) -> StoredMode
         raise FerflowError(_gone(called))
     names = artifacts / "labels.json"
     labels = tuple(json.loads(names.read_text(encoding="utf-8"))) if names.is_file() else EMOTIONS
-    return StoredModel(file, labels, called, details)
+    return StoredModel(folder, file, labels, called, details)
 
 
 def _gone(called: str) -> str:
