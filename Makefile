@@ -149,6 +149,12 @@ container-model: override export MODEL := $(or $(value MODEL),champion)
 container-model: env ## Fetch the model that deploy/Containerfile puts into an image: make container-model [MODEL=champion]
 	@python -m ferflow.serve --model "$$MODEL" --fetch build/model
 
+.PHONY: demo
+# As it stands: a path may hold quotes and dollars.
+demo: override export MODEL := $(or $(value MODEL),champion)
+demo: env ## Open the page to try the champion on http://127.0.0.1:7860: make demo [MODEL=champion|3|path] [PORT=7860]
+	@python -m ferflow.demo --model "$$MODEL" --port $(or $(PORT),7860)
+
 .PHONY: sample
 sample: env ## Draw the embedded sample again
 	python -m ferflow.data.synthetic --out data/sample.zip

@@ -101,7 +101,7 @@ def test_a_backbone_inside_a_network_is_no_member() -> None:
     assert explained(model, IMAGES, CLASSES) is not None
 
 
-class Opaque(keras.Model):
+class Opaque(keras.Model):  # type: ignore[misc]
     """A model whose steps nobody knows."""
 
     def call(self, x: Any) -> Any:

@@ -74,7 +74,8 @@ def explained(
     except ValueError:
         return None
     if len(networks.members) == 1:
-        return class_activation_maps(*networks.members.values(), images, classes)
+        (network,) = networks.members.values()
+        return class_activation_maps(network, images, classes)
     return mean_class_activation_maps(networks.members, networks.weights, images, classes)
 
 

@@ -1,0 +1,73 @@
+"""Answers in words and in HTML; whatever comes from outside is escaped by the templates."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, Final
+
+from jinja2 import BaseLoader, Environment, StrictUndefined
+
+from ferflow.demo.looking import Opinion
+from ferflow.serving.classifiers import OpenedModel
+from ferflow.style import percent
+
+#: What is known of a version, and what people call it.
+_FACTS: Final = (
+    ("dataset", "trained on"),
+    ("val_macro_f1", "validation macro-F1"),
+    ("test_macro_f1", "test macro-F1"),
+)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return one of the page's templates, filled."""
+    return _environment().get_template(template).render(values)
+
+
+def heading(said: Sequence[Sequence[Opinion]]) -> str:
+    """Return an answer in one line.
+
+    Args:
+        said: What each model says of each face.
+    """
+    emotions = [[opinion.face.emotion for opinion in of_model] for of_model in said]
+    if not emotions[0]:
+        return "No face found"
+    count = "One face" if len(emotions[0]) == 1 else f"{len(emotions[0])} faces"
+    if len(emotions) == 1:
+        return f"{count}: {', '.join(emotions[0])}"
+    same = sum(len(set(of_face)) == 1 for of_face in zip(*emotions, strict=True))
+    if same == len(emotions[0]):
+        return f"{count}: both models say {', '.join(emotions[0])}"
+    return f"{count}: the models agree on {same} of {len(emotions[0])}"
+
+
+def model_facts(model: OpenedModel) -> dict[str, Any]:
+    """Return what the page says of a model: its title, aliases, and facts with their names."""
+    details = model.details
+    height, width, _ = model.image_shape
+    return {
+        "title": model.title,
+        "aliases": [alias for alias in details.get("aliases", "").split(", ") if alias],
+        "facts": [
+            *((name, details[key]) for key, name in _FACTS if key in details),
+            ("sees a face in", f"{width} × {height} pixels"),
+        ],
+    }
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, loader=_Resources(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = percent
+    return environment
+
+
+class _Resources(BaseLoader):
+    def get_source(self, environment: Environment, template: str) -> Any:  # noqa: ARG002
+        text = files("ferflow.demo").joinpath("templates", template).read_text(encoding="utf-8")
+        return text, None, lambda: True
