@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'ferflow[demo]'")
-
 from starlette.testclient import TestClient
 
 from ferflow.demo.answering import Answering
