@@ -283,7 +283,7 @@ def test_a_newer_champion_is_told_of_and_loaded(tab: Any, running: RunningPage) 
         assert tab.inner_text("#standing") == "" and tab.input_value("#first") == "3"
         # A name that somebody chose is text.
         assert "(<b>new</b>)" in tab.inner_text("#models") and count(tab, "#models b") == 0
-        assert "(<b>new</b>) · champion" in tab.inner_text("#first option:checked")
+        assert "champion: version 3 (<b>new</b>)" in tab.inner_text("#first option:checked")
     finally:
         set_champion(running.store, "1")
     tab.wait_for_selector("#load-champion")

@@ -100,7 +100,8 @@ class Answering:
     def _answer(self, question: Question) -> dict[str, Any]:
         keys = [question.first, *([question.second] if question.second else [])]
         asked = [self._models.predictor(key) for key in keys]
-        facts = rendered("models.html.j2", models=[model_facts(each.model) for each in asked])
+        champion = self.standing().champion
+        facts = rendered("models.html.j2", models=[model_facts(each.model, champion) for each in asked])
         content = self._content(question)
         if content is None:
             return {"models": facts, "answer": "", "said": ""}

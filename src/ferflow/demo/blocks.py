@@ -85,14 +85,14 @@ def page_html(given: OpenedModel, key: str, samples: Mapping[str, Sample], stand
         choices=choices,
         chosen=key,
         can_compare=bool(standing.versions),
-        model=model_facts(given),
+        model=model_facts(given, standing.champion),
     )
 
 
 def choices_of(standing: Standing) -> list[tuple[str, str]]:
     """Return keys and names of the versions that can be chosen, the newest first."""
     return [
-        (number, f"{title} · {CHAMPION}" if number == standing.champion else title)
+        (number, f"{CHAMPION}: {title}" if number == standing.champion else title)
         for number, title in standing.versions.items()
     ]
 

@@ -16,6 +16,8 @@ from ferflow.serving.predictor import Predictor
 
 #: Two are compared, and one of them is exchanged.
 _KEPT_OPEN: Final = 3
+#: For a store that answers at once: what it says is told without delay.
+_SECONDS_TO_WAIT: Final = 0.5
 #: Between two questions to the registry, however many pages are open.
 _SECONDS_BETWEEN: Final = 4.0
 
@@ -36,7 +38,7 @@ class Standing:
 
 
 class Registry:
-    """The versions of a registered model, asked for in the background: a page never waits for a dead store.
+    """The versions of a registered model, asked for in the background: no page waits long for a dead store.
 
     Args:
         ask: Returns the versions by number and the champion's number, or raises a `FerflowError`.
@@ -53,7 +55,7 @@ class Registry:
         """Return what is known; what is older than some seconds is asked for again meanwhile.
 
         Args:
-            wait: Until it has been asked.
+            wait: However long that takes; else for half a second.
         """
         with self._lock:
             is_asking = self._asking is not None and self._asking.is_alive()
@@ -63,8 +65,8 @@ class Registry:
                 self._asking = threading.Thread(target=self._refresh, daemon=True, name="registry")
                 self._asking.start()
             asking = self._asking
-        if wait and asking is not None:
-            asking.join()
+        if asking is not None:
+            asking.join(None if wait else _SECONDS_TO_WAIT)
         return self._standing
 
     def _refresh(self) -> None:

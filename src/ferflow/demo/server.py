@@ -28,6 +28,8 @@ def bound(host: str, port: int) -> socket.socket:
         FerflowError: The port is taken or may not be used, or there is no such host.
     """
     try:
+        if not 0 <= port < 2**16:
+            raise OverflowError
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     except (socket.gaierror, OverflowError, UnicodeError):
         raise FerflowError(f"there is no address '{host}' with port {port} on this machine.") from None

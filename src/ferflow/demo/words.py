@@ -11,6 +11,7 @@ from jinja2 import BaseLoader, Environment, StrictUndefined
 
 from ferflow.demo.looking import Opinion
 from ferflow.serving.classifiers import OpenedModel
+from ferflow.serving.opening import CHAMPION
 from ferflow.style import percent
 
 #: What is known of a version, and what people call it.
@@ -37,20 +38,33 @@ def heading(said: Sequence[Sequence[Opinion]]) -> str:
         return "No face found"
     count = "One face" if len(emotions[0]) == 1 else f"{len(emotions[0])} faces"
     if len(emotions) == 1:
-        return f"{count}: {', '.join(emotions[0])}"
+        return f"{count}: {_in_words(emotions[0])}"
     same = sum(len(set(of_face)) == 1 for of_face in zip(*emotions, strict=True))
     if same == len(emotions[0]):
-        return f"{count}: both models say {', '.join(emotions[0])}"
+        return f"{count}: both models say {_in_words(emotions[0])}"
     return f"{count}: the models agree on {same} of {len(emotions[0])}"
 
 
-def model_facts(model: OpenedModel) -> dict[str, Any]:
-    """Return what the page says of a model: its title, aliases, and facts with their names."""
+def _in_words(emotions: Sequence[str]) -> str:
+    several_alike = len(emotions) > 1 and len(set(emotions)) == 1
+    return f"all {emotions[0]}" if several_alike else ", ".join(emotions)
+
+
+def model_facts(model: OpenedModel, champion: str | None) -> dict[str, Any]:
+    """Return what the page says of a model: its title, aliases, and facts with their names.
+
+    Args:
+        model: As it was opened; `champion` may have moved since.
+        champion: The number of the version that is champion now, if it is known.
+    """
     details = model.details
+    aliases = [alias for alias in details.get("aliases", "").split(", ") if alias not in {"", CHAMPION}]
+    if champion is not None and details.get("version") == champion:
+        aliases.insert(0, CHAMPION)
     height, width, _ = model.image_shape
     return {
         "title": model.title,
-        "aliases": [alias for alias in details.get("aliases", "").split(", ") if alias],
+        "aliases": aliases,
         "facts": [
             *((name, details[key]) for key, name in _FACTS if key in details),
             ("sees a face in", f"{width} × {height} pixels"),
