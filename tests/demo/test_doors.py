@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -20,12 +21,6 @@ from ferflow.demo.server import application, is_loopback
 
 from . import invented
 
-# Gradio leaves an event loop behind where it makes a page.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 HOST = "127.0.0.1:7860"
 
 
@@ -38,9 +33,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(folder: Path) -> Iterator[Any]:
     given = invented.opened(name="<b>named</b> 'by' \"people\"")
     answering = Answering(Models(given, None), None, invented.Detector((60, 80, 200, 220)), samples())
+    loops: list[asyncio.AbstractEventLoop] = []
+    new_event_loop = asyncio.new_event_loop
+
+    def noted() -> asyncio.AbstractEventLoop:
+        loops.append(new_event_loop())
+        return loops[-1]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
-        yield application(page(answering, given, Models.GIVEN, samples()), "127.0.0.1")
+        # Where Gradio makes a page outside of a loop, it makes some and leaves them open.
+        patch.setattr(asyncio, "new_event_loop", noted)
+        made = application(page(answering, given, Models.GIVEN, samples()), "127.0.0.1")
+    yield made
+    for loop in loops:
+        loop.close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="module")
