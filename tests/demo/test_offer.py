@@ -10,13 +10,14 @@ import pytest
 from ferflow.demo import offer
 from ferflow.demo.offer import Models, Registry, Standing
 from ferflow.errors import FerflowError
+from ferflow.serving.classifiers import OpenedModel
 
 from . import invented
 
 
 def test_a_registry_is_asked_once_in_some_seconds_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(offer.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("ferflow.demo.offer.time.monotonic", lambda: clock[0])
     asked: list[str] = []
 
     def ask() -> tuple[Mapping[str, str], str | None]:
@@ -60,7 +61,7 @@ def test_a_dead_store_keeps_nobody_waiting_and_is_told_once(
 def test_models_are_opened_when_they_are_asked_for_and_few_stay_open() -> None:
     opened: list[str] = []
 
-    def open_version(number: str) -> invented.OpenedModel:
+    def open_version(number: str) -> OpenedModel:
         opened.append(number)
         return invented.opened(number=number)
 
