@@ -9,10 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import mlflow
 import numpy as np
@@ -77,23 +79,24 @@ def noise(number: int, seed: int = 0) -> Images:
 def serving(command: Sequence[str], port: int, environment: dict[str, str]) -> Iterator[str]:
     """Start a server, wait until it is healthy, give its address, and end it."""
     address = f"http://127.0.0.1:{port}"
-    # A session of its own: MLflow's command has children.
-    process = subprocess.Popen(
-        command,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=_end_with_parent,
-    )
-    try:
-        _wait_until_healthy(process, address)
-        yield address
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    # Not a pipe: a server that logs each request stands still when nobody empties it.
+    with tempfile.TemporaryFile("w+") as log:
+        # A session of its own: MLflow's command has children.
+        process = subprocess.Popen(
+            command,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"} | environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+        try:
+            _wait_until_healthy(process, address, log)
+            yield address
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _end_with_parent() -> None:
@@ -102,11 +105,12 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def _wait_until_healthy(process: subprocess.Popen[str], address: str) -> None:
+def _wait_until_healthy(process: subprocess.Popen[bytes], address: str, log: IO[str]) -> None:
     end = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < end:
         if process.poll() is not None:
-            pytest.fail(f"the server ended: {process.communicate()[0]}")
+            log.seek(0)
+            pytest.fail(f"the server ended: {log.read()}")
         with contextlib.suppress(requests.ConnectionError):
             if requests.get(f"{address}/health", timeout=10).ok:
                 return
