@@ -70,7 +70,7 @@ def _closing_words(winner: dict[str, Any], found: Standing, page: Path, store: S
         f"champion   {found.champion}, alias 'champion'\n"
         f"{best}"
         f"look at    {page}\n"
-        "try it     make demo, then http://127.0.0.1:7860, or: ferflow predict photo.jpg --faces\n"
+        "try it     make demo, then http://127.0.0.1:7860, or: .venv/bin/ferflow predict photo.jpg --faces\n"
         f"load it    mlflow.pyfunc.load_model('models:/{winner['registered_model']}@champion')\n"
         f"compare    {where_to_compare(store)}"
     )
