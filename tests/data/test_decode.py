@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from ferflow.data.arrays import Images
 from ferflow.data.decode import Edges, RejectedImageError, face, gray_picture
@@ -243,12 +243,13 @@ def test_an_image_with_a_flipped_byte_is_rejected_where_the_format_can_tell(tmp_
     assert rejection(path).reason.startswith("damaged image (")
 
 
-def test_whatever_a_plug_in_raises_is_a_rejection(tmp_path: Path) -> None:
-    # A DirectDraw surface of no known pixel format: Pillow raises NotImplementedError.
-    header = struct.pack("<7I44x", 124, 0x1007, 16, 16, 0, 0, 0)
-    pixel_format = struct.pack("<8I20x", 32, 0x99, 0, 0, 0, 0, 0, 0)
-    (tmp_path / "face.dds").write_bytes(b"DDS " + header + pixel_format + bytes(400))
-    assert "Unknown pixel format" in rejection(tmp_path / "face.dds").reason
+def test_whatever_a_plug_in_raises_is_a_rejection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: object) -> None:
+        raise NotImplementedError("Unknown pixel format")
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load_prepare", unknown)
+    file = saved(tmp_path / "face.png", Image.fromarray(GRAY))
+    assert "Unknown pixel format" in rejection(file).reason
 
 
 @pytest.mark.parametrize("side", [30_000, 10_000], ids=["far beyond", "where Pillow only warns"])
@@ -392,3 +393,25 @@ def test_a_box_is_in_pixels_of_the_upright_image(tmp_path: Path) -> None:
     upright = np.rot90(wide, -1)
     pixels, _ = decode(path, 8, (2, 20, 10, 28))  # 28 is below the image as it is stored
     np.testing.assert_array_equal(pixels[:, :, 0], upright[20:28, 2:10])
+
+
+def test_a_file_that_another_program_would_have_to_read_starts_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ghostscript = tmp_path / "bin" / "gs"
+    ghostscript.parent.mkdir()
+    ghostscript.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ghostscript.parent}{os.pathsep}{os.environ['PATH']}")
+    page = tmp_path / "page.jpg"
+    page.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nshowpage\n%%EOF\n")
+    assert rejection(page).reason == "not an image"
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("format_", ["AVIF", "BMP", "GIF", "JPEG2000", "PPM", "TGA", "TIFF", "WEBP"])
+def test_the_usual_formats_are_read_whatever_the_file_is_called(tmp_path: Path, format_: str) -> None:
+    picture = Image.fromarray(np.full((20, 20), 200, dtype=np.uint8))
+    path = tmp_path / "picture.png"
+    picture.save(path, format_)
+    assert abs(decode(path, 20)[0].astype(int) - 200).max() <= 3

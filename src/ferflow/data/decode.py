@@ -20,6 +20,12 @@ T = TypeVar("T")
 #: Left, top, right and bottom in pixels, as in `ferflow.data.formats.Box`.
 Edges: TypeAlias = tuple[int, int, int, int]
 
+#: The formats of photographs. Pillow reads others, too: some with the help of another program, which a
+#: stranger's file must not start (EPS starts Ghostscript), and some that are no pictures (HDF5, GRIB).
+FORMATS: Final = (
+    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN",
+    "TGA", "TIFF", "WEBP",
+)  # fmt: skip
 _MAX_PIXELS: Final = 89_000_000
 #: Formats whose first picture is the photograph, and whose others are views, previews or layers of it.
 _FIRST_IS_WHOLE: Final = frozenset({"MPO", "PSD"})
@@ -60,7 +66,7 @@ def gray_picture(content: str | Path | Images) -> Image.Image:
     upper 8 are kept).
 
     Args:
-        content: A file in any format that Pillow reads, or gray levels, uint8 of shape (H, W).
+        content: A file in one of `FORMATS`, or gray levels, uint8 of shape (H, W).
 
     Raises:
         RejectedImageError: The file cannot be read, is empty, not an image, damaged, animated, of a size
@@ -141,7 +147,7 @@ def through_pillow(source: BinaryIO | Image.Image, finish: Callable[[Image.Image
     try:
         if isinstance(source, Image.Image):
             return finish(_whole_picture(source))
-        with Image.open(source) as image:
+        with Image.open(source, formats=FORMATS) as image:
             return finish(_whole_picture(image))
     except (RejectedImageError, MemoryError):
         raise

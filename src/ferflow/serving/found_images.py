@@ -10,6 +10,7 @@ from typing import Final
 
 from PIL import Image
 
+from ferflow.data.decode import FORMATS
 from ferflow.data.formats.listing import begins_as_image, list_files, set_aside
 from ferflow.errors import FerflowError
 
@@ -63,4 +64,5 @@ def _may_be_an_image(path: Path) -> bool:
 
 
 def _suffixes() -> frozenset[str]:
-    return frozenset(Image.registered_extensions())
+    known = Image.registered_extensions()
+    return frozenset(suffix for suffix, format_ in known.items() if format_ in FORMATS)

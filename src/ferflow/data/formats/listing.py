@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from ferflow.data.by_products import is_by_product
+from ferflow.data.decode import FORMATS
 from ferflow.data.formats import Reject
 from ferflow.errors import FerflowError
 
@@ -87,7 +88,7 @@ def set_aside(name: str) -> str | None:
 def begins_as_image(path: Path) -> bool:
     """Return whether a file's content, not its name, begins as an image's."""
     try:
-        with Image.open(path):
+        with Image.open(path, formats=FORMATS):
             return True
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return True
