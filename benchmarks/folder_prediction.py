@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")
     arguments = parser.parse_args()
 
-    paths = found_images([arguments.images])
+    paths = found_images([arguments.images]).paths
     with heavy_imports():
         predictor = Predictor(arguments.model)
     ways = {

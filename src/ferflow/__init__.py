@@ -6,6 +6,7 @@ opened, TensorFlow is not loaded.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def predict(images: ImageOrImages, *, model: str = "champion", faces: bool = False) -> list[Answer]:
+def predict(
+    images: ImageOrImages, *, model: str | os.PathLike[str] = "champion", faces: bool = False
+) -> list[Answer]:
     """Return the emotion in each image, with the probability of every one.
 
     The model stays open for later calls. To see a new champion, or to choose the size of batches, use
@@ -37,7 +40,7 @@ def predict(images: ImageOrImages, *, model: str = "champion", faces: bool = Fal
     Raises:
         FerflowError: There is no such model, or an array is none of an image.
     """
-    return _predictor(model).predict(images, faces=faces)
+    return _predictor(os.fspath(model)).predict(images, faces=faces)
 
 
 @cache

@@ -36,6 +36,12 @@ _SECONDS_UNTIL_AGAIN: Final = 0.01
 _STDERR_HELD: Final = threading.RLock()
 
 
+def settle_environment() -> None:
+    """Set how libraries are to behave, where the user has not; for those that are not imported yet."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
 @contextlib.contextmanager
 def heavy_imports() -> Iterator[None]:
     """Import Keras, and hold back what native libraries print while they load; show it only if loading fails.
@@ -52,6 +58,8 @@ def heavy_imports() -> Iterator[None]:
             with _interrupts_held():
                 _import_keras()
             yield
+        except FerflowError:
+            raise  # it says what is wrong itself
         except Exception:
             held.seek(0)
             os.write(saved, held.read())
@@ -104,8 +112,7 @@ def run(main: Callable[[], None]) -> None:
     defect of ours and keeps it. An interrupt exits with 130, and output that nobody reads any more with
     141, as shells expect.
     """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    settle_environment()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     # Each retry of a request would be announced; the error that follows says it once.
     logging.getLogger("urllib3").setLevel(logging.ERROR)

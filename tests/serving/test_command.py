@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 
 from ferflow import __main__
+from ferflow.models.saving import save_model
 from ferflow.serving import command
 from ferflow.serving.predictor import Predictor
 
 from .pictures import LABELS, BrightHalves, encoded, flat, model, noise, written
+from .test_opening import network
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +35,13 @@ def predict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return exit_.value.code, out, err
 
     return run
+
+
+@pytest.fixture
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    save_model(network(), path)
+    return path
 
 
 @pytest.fixture
@@ -121,6 +131,63 @@ def test_a_missing_image_and_a_missing_model_are_one_line_each(tmp_path: Path) -
         assert done.stderr.startswith(problem)
         assert len(done.stderr.splitlines()) == 1
         assert not done.stdout
+
+
+def test_a_missing_image_among_others_is_skipped(predict: Any, folder: Path) -> None:
+    code, out, err = predict(str(folder / "a.png"), str(folder / "none.png"))
+    assert code == command.SKIPPED
+    assert "bright" in out
+    assert err.splitlines()[-1].startswith(f"skipped: {folder / 'none.png'} is missing")
+
+
+@pytest.mark.parametrize("format_", ["table", "csv", "json"])
+def test_a_file_may_be_called_by_bytes_that_are_no_text(
+    folder: Path, format_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "b.png").rename(folder / os.fsdecode(b"\xff.png"))
+    monkeypatch.setattr(command, "Predictor", lambda _: Predictor(model()))
+    written_to = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written_to, encoding="utf-8"))
+    monkeypatch.setattr(sys, "argv", ["ferflow", "predict", str(folder), "--format", format_])
+    with pytest.raises(SystemExit) as exit_:
+        __main__.main()
+    assert exit_.value.code == 0
+    assert b"\\udcff.png" in written_to.getvalue()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_a_full_disk_is_told_in_one_line(file: Path, folder: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ferflow", "predict", str(folder), "--model", str(file)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: the answers cannot be written (No space left on device): is there space?\n"
+
+
+def test_mlflow_is_told_to_send_nothing_before_it_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import ferflow, os, sys\n"
+        "try: ferflow.predict('a.png')\n"
+        "except Exception as error: print(error)\n"
+        "from mlflow.telemetry.utils import is_telemetry_disabled\n"
+        "print(is_telemetry_disabled(), os.environ['MLFLOW_HTTP_REQUEST_MAX_RETRIES'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
+    environment.pop("DO_NOT_TRACK", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "True 2"
 
 
 def test_asking_for_help_loads_no_heavy_library() -> None:

@@ -83,9 +83,21 @@ def test_a_face_that_fills_the_picture_is_found(detector: FaceDetector) -> None:
     assert (face.box.right, face.box.bottom) <= closeup.size
 
 
-def test_a_face_below_a_thirty_second_of_the_picture_is_not(detector: FaceDetector) -> None:
+def test_small_faces_are_looked_for_where_there_are_no_larger_ones(detector: FaceDetector) -> None:
     picture = Image.new("RGB", (2048, 2048), (200, 190, 180))
     picture.paste(head(70), (900, 900))
+
+    (small,) = detector.detect(picture)
+    assert small.box.width < 2048 / 32
+
+    picture.paste(head(400), (200, 200))
+    (large,) = detector.detect(picture)
+    assert large.box.width > 2048 / 32
+
+
+def test_a_face_below_a_sixty_fourth_of_the_picture_is_not_found(detector: FaceDetector) -> None:
+    picture = Image.new("RGB", (2048, 2048), (200, 190, 180))
+    picture.paste(head(36), (900, 900))
 
     assert detector.detect(picture) == []
 

@@ -130,3 +130,21 @@ def test_an_answer_that_nobody_waits_for_stops_the_reading() -> None:
     answers.close()  # type: ignore[attr-defined]
     with pytest.raises(StopIteration):
         next(answers)
+
+
+def test_one_picture_of_pillows_may_come_several_times(tmp_path: Path) -> None:
+    file = tmp_path / "large.png"
+    file.write_bytes(encoded(noise(900, 900)))
+    [expected] = Predictor(model()).predict(str(file))
+    # Opened, and not read yet: threads would read it at once.
+    picture = Image.open(file)
+    answers = Predictor(model()).predict([picture] * 8)
+    assert {answer.faces[0].probability for answer in answers} == {expected.faces[0].probability}
+    assert {answer.status for answer in answers} == {"answered"}
+
+
+def test_colours_become_gray_even_in_the_size_of_a_model_of_three_channels() -> None:
+    recorder = Recorder()
+    Predictor(model(recorder, channels=3)).predict(noise(SIDE, SIDE))
+    [faces] = recorder.faces
+    np.testing.assert_array_equal(faces[..., 0], faces[..., 2])

@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pytest
-from mlflow.entities import LoggedModelOutput
+from mlflow.entities import FileInfo, LoggedModelOutput
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact import artifact_repository_registry
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 from ferflow.errors import FerflowError
 from ferflow.labels import EMOTIONS
@@ -55,9 +56,22 @@ def test_a_model_is_found_by_its_run_and_by_its_own_address(two: Store) -> None:
     model_id = version.source.removeprefix("models:/")
     two.client.log_outputs(version.run_id, [LoggedModelOutput(model_id, step=0)])
     expected = stored_models.by_alias(NAME, "champion").file
-    for uri in (f"runs:/{version.run_id}/model", version.source, files_of(two, "2").as_uri()):
+    name = two.client.get_logged_model(model_id).name
+    for uri in (f"runs:/{version.run_id}/{name}", version.source, files_of(two, "2").as_uri()):
         assert stored_models.at_address(uri).file == expected
     assert stored_models.of_run(version.run_id).details["run"] == version.run_id
+
+
+def test_of_several_models_of_a_run_none_is_guessed(two: Store) -> None:
+    models = [two.client.get_model_version(NAME, number).source for number in ("1", "2")]
+    run = two.client.create_run(two.experiment_id)
+    outputs = [LoggedModelOutput(model.removeprefix("models:/"), step=0) for model in models]
+    two.client.log_outputs(run.info.run_id, outputs)
+    with pytest.raises(FerflowError, match=r"say which model of run .* of first, second"):
+        stored_models.of_run(run.info.run_id)
+    assert stored_models.at_address(f"runs:/{run.info.run_id}/first").file.read_text() == "first"
+    with pytest.raises(FerflowError, match="say which model"):
+        stored_models.at_address(f"runs:/{run.info.run_id}/third")
 
 
 def test_a_run_without_a_model_says_what_has_one(store: Store) -> None:
@@ -104,38 +118,71 @@ def test_a_dead_server_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert "secret" not in str(caught.value)
 
 
-class FarStore:
-    """An artifact store that is not on this machine."""
+class FarStore(ArtifactRepository):  # type: ignore[misc]
+    """An artifact store that is not on this machine; MLflow's own code fetches from it."""
 
-    def __init__(self) -> None:
-        self.fetched = 0
-        self.broken = False
+    folder: Path
+    fetched: int
+    broken: bool
 
-    def download_artifacts(self, uri: str, dst_path: str) -> None:
-        assert uri == "s3://bucket/model"
-        self.fetched += 1
-        Path(dst_path, "MLmodel").write_text("flavors: {}")
-        if self.broken:
+    def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
+        root = self._root()
+        inside = root / (path or "")
+        if not inside.is_dir():
+            return []
+        return [
+            FileInfo(str(each.relative_to(root)), each.is_dir(), each.stat().st_size)
+            for each in inside.iterdir()
+        ]
+
+    def _root(self) -> Path:
+        return self.folder / str(self.artifact_uri).removeprefix("far://bucket").strip("/")
+
+    def _download_file(self, remote_file_path: str, local_path: str) -> None:
+        if self.broken and remote_file_path.endswith(".keras"):
             raise MlflowException("connection lost")
-        Path(dst_path, "artifacts").mkdir()
-        Path(dst_path, "artifacts", "model.keras").write_text("far")
+        type(self).fetched += 1
+        shutil.copy(self._root() / remote_file_path, local_path)
+
+    def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
+        raise NotImplementedError
+
+    def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
+        raise NotImplementedError
 
 
-@pytest.mark.usefixtures("store")
+@pytest.fixture
+def far(two: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[FarStore]:
+    """The files of version 2, at far://bucket/models/m-1."""
+    shutil.copytree(files_of(two, "2"), tmp_path / "bucket" / "models" / "m-1")
+    monkeypatch.setenv("FERFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(artifact_repository_registry._artifact_repository_registry._registry, "far", FarStore)
+    FarStore.folder, FarStore.fetched, FarStore.broken = tmp_path / "bucket", 0, False
+    return FarStore
+
+
 def test_a_model_that_lies_far_away_is_fetched_once_and_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    far: type[FarStore], two: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far = FarStore()
-    monkeypatch.setenv("FERFLOW_CACHE", str(tmp_path))
-    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", far.download_artifacts)
+    monkeypatch.setattr(
+        type(two.client), "get_model_version_download_uri", lambda *_: "far://bucket/models/m-1"
+    )
     far.broken = True
-    with pytest.raises(FerflowError, match="connection lost"):
-        stored_models.at_address("s3://bucket/model")
-    assert [path.name for path in tmp_path.rglob("*")] == ["models"]
+    with pytest.raises(FerflowError, match="failures occurred while downloading"):
+        stored_models.by_alias(NAME, "champion")
+    assert [path.name for path in (tmp_path / "cache").rglob("*")] == ["models"]
     far.broken = False
     for _ in range(2):
-        assert stored_models.at_address("s3://bucket/model").file.read_text() == "far"
-    assert far.fetched == 2
+        assert stored_models.by_alias(NAME, "champion").file.read_text() == "second"
+    files = [path for path in far.folder.rglob("*") if path.is_file()]
+    # Of the broken attempt some were fetched as well.
+    assert len(files) <= far.fetched < 2 * len(files)
+
+
+def test_what_a_user_keeps_at_an_address_of_his_own_is_fetched_each_time(far: type[FarStore]) -> None:
+    for content in ("one", "another"):
+        (far.folder / "models" / "m-1" / "artifacts" / "second.keras").write_text(content)
+        assert stored_models.at_address("far://bucket/models/m-1").file.read_text() == content
 
 
 @pytest.mark.usefixtures("two")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from ferflow.stage import heavy_imports
 if TYPE_CHECKING:
     import keras
 
+_NOT_OURS: Final = "{path} is no model of ferflow's: {problem}."
+#: Of an int8 network, whose probabilities are rounded.
+_ROUNDING: Final = 0.02
 Probabilities: TypeAlias = npt.NDArray[np.float32]
 
 
@@ -57,16 +60,19 @@ def open_keras(
     Raises:
         FerflowError: It is missing, no Keras model, or not one of faces and these emotions.
     """
+    if not path.is_file():
+        raise FerflowError(f"{path} is missing: give the path of a .keras file.")
     with heavy_imports():
         from ferflow.models.inference import predict_batch
         from ferflow.models.saving import load_model
 
-        model = load_model(path)
-    if len(model.inputs) != 1 or len(model.input.shape) != 4 or None in model.input.shape[1:]:
-        raise FerflowError(f"{path} does not take images of one size: it is no model of ferflow's.")
-    _require_labels(path, labels, model.output_shape[-1])
-    height, width, channels = model.input.shape[1:]
-    _require_square(path, height, width)
+        try:
+            model = load_model(path)
+        except FerflowError:
+            raise FerflowError(f"{path} is not a readable Keras model: was it written by ferflow?") from None
+        height, width, channels = _image_shape(path, model)
+        faces = np.zeros((1, height, width, channels), np.uint8)
+        _require_probabilities(path, np.asarray(model(faces, training=False)), labels)
 
     def classify(faces: Images) -> Probabilities:
         return np.asarray(predict_batch(model, faces), dtype=np.float32)
@@ -75,7 +81,7 @@ def open_keras(
 
 
 def open_onnx(path: Path, threads: int | None = None) -> OpenedModel:
-    """Open a model that `ferflow export` wrote: its labels and its origin are in it.
+    """Open a model that `make export` wrote: its labels and its origin are in it.
 
     Args:
         path: The .onnx file.
@@ -105,8 +111,12 @@ def open_onnx(path: Path, threads: int | None = None) -> OpenedModel:
     except Exception as error:
         # onnxruntime has a class of its own for each kind of damage, derived from Exception alone.
         raise FerflowError(f"{path} is not a readable ONNX model ({str(error).splitlines()[0]}).") from None
-    _require_square(path, height, width)
-    name = session.get_inputs()[0].name
+    (taken,) = session.get_inputs()
+    if taken.type != "tensor(uint8)" or height != width:
+        raise FerflowError(_NOT_OURS.format(path=path, problem="it does not take square images of bytes"))
+    name = taken.name
+    faces = np.zeros((1, height, width, channels), np.uint8)
+    _require_probabilities(path, session.run(None, {name: faces})[0], labels)
 
     def classify(faces: Images) -> Probabilities:
         return np.asarray(session.run(None, {name: faces})[0], dtype=np.float32)
@@ -115,11 +125,24 @@ def open_onnx(path: Path, threads: int | None = None) -> OpenedModel:
     return OpenedModel(origin, labels, (height, width, channels), classify, None, known)
 
 
-def _require_labels(path: Path, labels: tuple[str, ...], classes: int) -> None:
-    if len(labels) != classes:
-        raise FerflowError(f"{path} knows {classes} classes, and {len(labels)} labels are known for them.")
+def _image_shape(path: Path, model: keras.Model) -> tuple[int, int, int]:
+    """Return (H, W, C) of the images that a Keras model takes, if it takes such."""
+    try:
+        (taken,) = model.inputs
+        _, height, width, channels = taken.shape
+    except (ValueError, TypeError, AttributeError):
+        raise FerflowError(_NOT_OURS.format(path=path, problem="it does not take images")) from None
+    if taken.dtype != "uint8" or height is None or height != width:
+        raise FerflowError(_NOT_OURS.format(path=path, problem="it does not take square images of bytes"))
+    return height, width, channels
 
 
-def _require_square(path: Path, height: int, width: int) -> None:
-    if height != width:
-        raise FerflowError(f"{path} takes images of {height} × {width} pixels; faces are cut out as squares.")
+def _require_probabilities(path: Path, answer: Probabilities, labels: tuple[str, ...]) -> None:
+    """Require that a model gives a probability for each label, by its answer to one image."""
+    if answer.shape != (1, len(labels)):
+        problem = f"it gives {answer.shape[1:]} numbers for {len(labels)} labels"
+    elif answer.min() < 0 or abs(answer.sum() - 1) > _ROUNDING:
+        problem = "what it gives are no probabilities"
+    else:
+        return
+    raise FerflowError(_NOT_OURS.format(path=path, problem=problem))

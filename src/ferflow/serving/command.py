@@ -7,8 +7,11 @@ were skipped, 1 if nothing could be answered, 2 if the command line is wrong.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ferflow.errors import FerflowError
@@ -68,42 +71,68 @@ def predict(arguments: argparse.Namespace) -> int:
     """Write the answers on stdout and what was skipped on stderr; return the exit code.
 
     Raises:
-        FerflowError: There is no such model, no image is named, or none of them can be read.
+        FerflowError: There is no such model, no image is named, none of them can be read, or nothing can be
+            written.
     """
-    paths = found_images(arguments.images)
+    found = found_images(arguments.images)
     predictor = Predictor(arguments.model)
-    bar = progress(
-        predictor.answers(
-            ((path, path) for path in paths), faces=arguments.faces, batch_size=arguments.batch_size
-        ),
-        description="predict",
-        unit="image",
-        total=len(paths),
-    )
-    with bar:
-        answers = list(_written(iter(bar), predictor, arguments.format))
-    if arguments.format == "json":
-        print(as_json(answers))
-    elif arguments.format == "table":
-        print(as_table(answers, predictor.model.labels, faces=arguments.faces))
-        print(f"\nby {predictor.model.title}", flush=True)
-    skipped = [(answer.image, answer.rejection) for answer in answers if answer.rejection]
-    for image, rejection in skipped:
-        print(f"skipped: {image}: {rejection.reason}: {rejection.remedy}", file=sys.stderr)
-    if len(skipped) == len(paths):
-        raise FerflowError(f"none of {len(paths):,} images could be read.")
+    with _stdout():
+        answers = _answer(found.paths, predictor, arguments)
+    unread = [(answer.image, answer.rejection) for answer in answers if answer.rejection]
+    skipped = [
+        *found.problems,
+        *(f"{image}: {rejection.reason}: {rejection.remedy}" for image, rejection in unread),
+    ]
+    for problem in skipped:
+        print(f"skipped: {problem}", file=sys.stderr)
+    if len(unread) == len(answers):
+        raise FerflowError(f"none of {len(answers):,} images could be read.")
     return SKIPPED if skipped else 0
 
 
-def _written(answers: Iterator[Answer], predictor: Predictor, format_: str) -> Iterator[Answer]:
-    """Pass answers on, written already where each stands for itself."""
-    lines = CsvLines(predictor.model.labels)
-    if format_ == "csv":
-        sys.stdout.write(lines.header())
+def _answer(paths: list[str], predictor: Predictor, arguments: argparse.Namespace) -> list[Answer]:
+    """Write the answers; return them."""
+    coming = predictor.answers(
+        ((path, path) for path in paths), faces=arguments.faces, batch_size=arguments.batch_size
+    )
+    with progress(coming, description="predict", unit="image", total=len(paths)) as bar:
+        if arguments.format == "csv":
+            return _as_csv(iter(bar), predictor.model.labels)
+        answers = list(bar)
+    if arguments.format == "json":
+        print(as_json(answers))
+    else:
+        print(as_table(answers, predictor.model.labels, faces=arguments.faces))
+        print(f"\nby {predictor.model.title}")
+    return answers
+
+
+def _as_csv(answers: Iterator[Answer], labels: Sequence[str]) -> list[Answer]:
+    """Write each answer as soon as it is there; return all."""
+    lines = CsvLines(labels)
+    sys.stdout.write(lines.header())
+    written = []
     for answer in answers:
-        if format_ == "csv":
-            sys.stdout.write(lines.rows(answer))
-        yield answer
+        sys.stdout.write(lines.rows(answer))
+        written.append(answer)
+    return written
+
+
+@contextlib.contextmanager
+def _stdout() -> Iterator[None]:
+    """Have all written at the end of the block, whatever files are called; tell if that is impossible."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name may be of bytes that are no text.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # At exit Python would try once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise FerflowError(f"the answers cannot be written ({error.strerror}): is there space?") from None
 
 
 def _at_least_one(text: str) -> int:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: The long side of the picture that is searched, in pixels, whatever the photograph's own is: time grows with
 #: its square, and a face in a portrait needs no more.
 _SEARCHED: Final = 640
+#: The same where nothing was found: a crowd, or a panorama.
+_SEARCHED_CLOSELY: Final = 1280
 #: The smallest face, in pixels of the searched picture: a thirty-second of the photograph's long side. It is
 #: MTCNN's own default. With a larger one its pyramid ends in pictures below its window, and finds nothing.
 _SMALLEST: Final = 20
@@ -97,8 +99,8 @@ class FaceDetector:
     def detect(self, picture: Image.Image) -> list[DetectedFace]:
         """Return the faces in a photograph, the largest first; none if there are none.
 
-        Faces below a thirty-second of the photograph's long side are not found, and of more than 50 only the
-        largest are returned. The same picture gives the same answer.
+        Faces below a thirty-second of the photograph's long side are found where there are none above it,
+        down to half of that; of more than 50 the largest are returned. Equal pictures get equal answers.
 
         Args:
             picture: The upright photograph, in mode `RGB`, of any size.
@@ -106,15 +108,21 @@ class FaceDetector:
         Raises:
             FerflowError: Keras runs on another backend than TensorFlow.
         """
-        scale = _SEARCHED / max(picture.size)
+        in_picture = self._search_at(picture, _SEARCHED)
+        if not in_picture and max(picture.size) > _SEARCHED:
+            in_picture = self._search_at(picture, _SEARCHED_CLOSELY)
+        largest = sorted(distinct(in_picture), key=lambda face: -face.area)[:_MOST]
+        return [DetectedFace(square(face, *picture.size), face.confidence) for face in largest]
+
+    def _search_at(self, picture: Image.Image, long_side: int) -> list[Found]:
+        """Return what is found in a picture that is scaled to a long side in pixels, in the picture's own."""
+        scale = long_side / max(picture.size)
         width, height = (max(1, round(side * scale)) for side in picture.size)
         if min(width, height) < _SMALLEST:
             return []
         searched = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
         found = self._search(np.asarray(searched, np.float32))
-        in_picture = [face.scaled(1 / scale) for face in found if face.bottom - face.top >= _SMALLEST]
-        largest = sorted(distinct(in_picture), key=lambda face: -face.area)[:_MOST]
-        return [DetectedFace(square(face, *picture.size), face.confidence) for face in largest]
+        return [face.scaled(1 / scale) for face in found if face.bottom - face.top >= _SMALLEST]
 
     def _search(self, levels: npt.NDArray[np.float32]) -> list[Found]:
         """Return what MTCNN finds in a picture of levels (H, W, 3), in its pixels."""

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from PIL import Image
 
@@ -17,8 +17,20 @@ from ferflow.errors import FerflowError
 _PATTERN: Final = frozenset("*?[")
 
 
-def found_images(names: Sequence[str]) -> list[str]:
-    """Return the paths of all images that are named, each once, in the order of the names.
+class Found(NamedTuple):
+    """What names lead to.
+
+    Attributes:
+        paths: Of images, each once, in the order of the names.
+        problems: What is wrong with names that lead to none.
+    """
+
+    paths: list[str]
+    problems: list[str]
+
+
+def found_images(names: Sequence[str]) -> Found:
+    """Return the paths of all images that are named.
 
     A file is taken as it is named, whatever is in it. Of a folder those files are taken, at any depth, that
     begin as images or are called like one; hidden ones and by-products of operating systems are not.
@@ -27,13 +39,26 @@ def found_images(names: Sequence[str]) -> list[str]:
         names: Paths of files and folders, and patterns (`*`, `?`, `[…]`, `**`) for either.
 
     Raises:
-        FerflowError: One of them leads to nothing, or a folder has no image in it.
+        FerflowError: None of them leads to an image.
     """
     found: dict[str, None] = {}  # a set that keeps its order
+    problems = []
     for name in names:
-        for path in _paths(name):
-            found.update(dict.fromkeys(_in_folder(path) if path.is_dir() else [os.fspath(path)]))
-    return list(found)
+        try:
+            found.update(dict.fromkeys(_images(name)))
+        except FerflowError as error:
+            problems.append(str(error))
+    if not found:
+        raise FerflowError(problems[0])
+    return Found(list(found), problems)
+
+
+def _images(name: str) -> list[str]:
+    paths = _paths(name)
+    images = [image for path in paths for image in (_in_folder(path) if path.is_dir() else [os.fspath(path)])]
+    if not images:
+        raise FerflowError(f"{name}: there is no image in it, at any depth.")
+    return images
 
 
 def _paths(name: str) -> list[Path]:
@@ -52,10 +77,7 @@ def _paths(name: str) -> list[Path]:
 
 def _in_folder(folder: Path) -> list[str]:
     names = [name for name in list_files(folder).files if set_aside(name) is None]
-    images = [os.fspath(folder / name) for name in names if _may_be_an_image(folder / name)]
-    if not images:
-        raise FerflowError(f"{folder} has no image in it, at any depth: give a folder that has.")
-    return images
+    return [os.fspath(folder / name) for name in names if _may_be_an_image(folder / name)]
 
 
 def _may_be_an_image(path: Path) -> bool:

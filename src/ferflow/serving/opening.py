@@ -8,6 +8,7 @@ from typing import Final
 from ferflow.errors import FerflowError
 from ferflow.params import load_params
 from ferflow.serving.classifiers import OpenedModel, open_keras, open_onnx
+from ferflow.stage import settle_environment
 
 CHAMPION: Final = "champion"
 #: The registered model where there is no params.yaml that names it.
@@ -60,6 +61,8 @@ def _open_path(path: Path) -> OpenedModel:
 
 
 def _open_stored(name: str) -> OpenedModel:
+    # Before MLflow is imported, whoever calls: it would send telemetry, and try a dead server for minutes.
+    settle_environment()
     from ferflow.tracking.stored_models import stored_model
 
     stored = stored_model(name, registered_model())

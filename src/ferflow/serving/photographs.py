@@ -46,11 +46,16 @@ def one_by_one(images: ImageOrImages) -> Iterator[tuple[str, OneImage]]:
     """Yield each image with what it is called: a file by its path, another by its place, `#0` first.
 
     Raises:
-        FerflowError: An array has levels of another type, or a shape that is no image's.
+        FerflowError: One is nothing that holds an image, or an array of other levels or of another shape.
     """
     for place, image in enumerate(_listed(images)):
         if isinstance(image, np.ndarray):
             _require_levels(image)
+        elif not isinstance(image, (str, os.PathLike, bytes, Image.Image)):
+            raise FerflowError(
+                f"an image is a {type(image).__name__}: give a path, a file's content as bytes, a picture of "
+                "Pillow's or an array."
+            )
         named = isinstance(image, (str, os.PathLike)) and not _is_data_address(image)
         yield (os.fsdecode(image) if named else f"#{place}"), image  # type: ignore[arg-type]
 
@@ -63,33 +68,54 @@ def read_photograph(image: OneImage, *, in_colour: bool = False) -> Photograph:
         in_colour: Whether colours are needed beside gray.
 
     Raises:
-        RejectedImageError: As of `gray_picture`, or a `data:` address is no base64.
+        RejectedImageError: As of `gray_picture`, or a `data:` address is not in base64.
     """
 
     def finish(picture: Image.Image) -> Photograph:
         return Photograph(gray(picture), colour(picture) if in_colour else None)
 
-    with warnings.catch_warnings():
-        # Pillow's remarks on images that it reads all the same.
-        warnings.filterwarnings("ignore", module="PIL")
-        if isinstance(image, np.ndarray):
-            return finish(Image.fromarray(image[..., 0] if image.shape[-1:] == (1,) else image))
-        if isinstance(image, Image.Image):
-            return through_pillow(image, finish)
-        if isinstance(image, bytes):
-            return through_pillow(io.BytesIO(_not_empty(image)), finish)
-        if _is_data_address(image):
-            return through_pillow(io.BytesIO(_not_empty(_decoded(str(image)))), finish)
-        with os.fdopen(open_file(os.fsdecode(image)), "rb") as stream:
-            return through_pillow(stream, finish)
+    # Pillow's remarks on images that it reads all the same. For the process: threads that each restore what
+    # was before would restore it in the wrong order.
+    warnings.filterwarnings("ignore", module="PIL")
+    if isinstance(image, np.ndarray):
+        return finish(Image.fromarray(image[..., 0] if image.shape[-1:] == (1,) else image))
+    if isinstance(image, Image.Image):
+        return through_pillow(image, finish)
+    if isinstance(image, bytes):
+        return through_pillow(io.BytesIO(_not_empty(image)), finish)
+    if _is_data_address(image):
+        return through_pillow(io.BytesIO(_not_empty(decoded_base64(str(image)))), finish)
+    with os.fdopen(open_file(os.fsdecode(image)), "rb") as stream:
+        return through_pillow(stream, finish)
+
+
+def decoded_base64(text: str) -> bytes:
+    """Return the content of a file that is given as text.
+
+    Args:
+        text: Base64, broken into lines or not, with `data:…;base64,` in front of it or not.
+
+    Raises:
+        RejectedImageError: It is something else.
+    """
+    header, comma, content = text.rpartition(",")
+    try:
+        if comma and not (header.startswith(_DATA_ADDRESS) and header.endswith(";base64")):
+            raise binascii.Error
+        return base64.b64decode("".join(content.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise RejectedImageError(
+            "not a file in base64",
+            "give the file's content in base64, with data:image/png;base64, before it or not",
+        ) from None
 
 
 def _listed(images: ImageOrImages) -> Sequence[OneImage]:
     if isinstance(images, np.ndarray) and images.ndim == 4:
         return list(images)
-    if isinstance(images, (str, bytes, os.PathLike, Image.Image, np.ndarray)):
-        return [images]
-    return images
+    if isinstance(images, Sequence) and not isinstance(images, (str, bytes)):
+        return images
+    return [images]
 
 
 def _require_levels(image: npt.NDArray[Any]) -> None:
@@ -102,18 +128,6 @@ def _require_levels(image: npt.NDArray[Any]) -> None:
 
 def _is_data_address(image: object) -> bool:
     return isinstance(image, str) and image.startswith(_DATA_ADDRESS)
-
-
-def _decoded(address: str) -> bytes:
-    header, comma, content = address.partition(",")
-    try:
-        if not comma or not header.endswith(";base64"):
-            raise binascii.Error
-        return base64.b64decode(content, validate=True)
-    except binascii.Error:
-        raise RejectedImageError(
-            "not a data address in base64", "give data:image/png;base64, and the file's content in base64"
-        ) from None
 
 
 def _not_empty(content: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from ferflow.data.arrays import Images
 from ferflow.data.decode import RejectedImageError, face
@@ -20,10 +22,10 @@ from ferflow.serving.photographs import ImageOrImages, OneImage, Photograph, one
 from ferflow.shared_machine import available_cores
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from ferflow.serving.faces import DetectedFace, FaceDetector
 
+#: Each may hold a photograph of 89 megapixels.
+_MOST_READERS = 8
 #: Enough for all cores in one forward pass of a network for small faces.
 BATCH_SIZE = 64
 
@@ -55,8 +57,10 @@ class Predictor:
         detector: What finds faces; by default ferflow's own, opened when it is first needed.
     """
 
-    def __init__(self, model: str | OpenedModel = CHAMPION, detector: FaceDetector | None = None) -> None:
-        self.model = open_model(model) if isinstance(model, str) else model
+    def __init__(
+        self, model: str | os.PathLike[str] | OpenedModel = CHAMPION, detector: FaceDetector | None = None
+    ) -> None:
+        self.model = model if isinstance(model, OpenedModel) else open_model(os.fspath(model))
         self._detector = detector
         self._opening_detector = threading.Lock()
 
@@ -99,10 +103,15 @@ class Predictor:
                 return _Seen(image, self._no_crops(), rejection=Rejection(error.reason, error.remedy))
 
         coming: deque[Future[_Seen]] = deque()
-        with ThreadPoolExecutor(available_cores(), thread_name_prefix="read") as threads:
+        with ThreadPoolExecutor(min(available_cores(), _MOST_READERS), "read") as threads:
             try:
                 for image, content in images:
-                    coming.append(threads.submit(look, image, content))
+                    coming.append(
+                        # One object of Pillow's cannot be read by two threads, and may come twice.
+                        _done(look(image, content))
+                        if isinstance(content, Image.Image)
+                        else threads.submit(look, image, content)
+                    )
                     if len(coming) >= ahead:
                         yield coming.popleft().result()
                 while coming:
@@ -112,7 +121,11 @@ class Predictor:
                 threads.shutdown(cancel_futures=True)
 
     def _whole(self, content: OneImage) -> tuple[Images, Sequence[tuple[Box | None, float | None]]]:
-        if isinstance(content, np.ndarray) and content.shape == self.model.image_shape:
+        # In gray as it is: colours become gray like those of files.
+        if (
+            isinstance(content, np.ndarray)
+            and (*content.shape[:2], 1) == content.shape == self.model.image_shape
+        ):
             return content[None], [(None, None)]
         return self._crop(read_photograph(content).gray, None)[None], [(None, None)]
 
@@ -154,3 +167,9 @@ class Predictor:
         probabilities = dict(zip(self.model.labels, row, strict=True))
         emotion = max(probabilities, key=probabilities.__getitem__)
         return Face(emotion, probabilities[emotion], probabilities, box, detection)
+
+
+def _done(seen: _Seen) -> Future[_Seen]:
+    future: Future[_Seen] = Future()
+    future.set_result(seen)
+    return future

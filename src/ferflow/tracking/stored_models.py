@@ -8,21 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import mlflow
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.utils.file_utils import local_file_uri_to_path
 
-from ferflow.data.source.cache import cache_folder
 from ferflow.errors import FerflowError
-from ferflow.files import atomic_folder, sha256_of_json
 from ferflow.labels import EMOTIONS
 from ferflow.tracking import aliases
+from ferflow.tracking.model_folders import files_are_gone, model_folder
 from ferflow.tracking.store import reading
-from ferflow.tracking.version_files import told_alike
 from ferflow.tracking.versions import MISSING, title, version_with, versions_of
 
 _RUN: Final = re.compile("[0-9a-f]{32}")
@@ -64,7 +60,7 @@ def stored_model(name: str, registered_model: str) -> StoredModel:
     if _ADDRESS.match(name):
         return at_address(name)
     if Path(name).is_dir():
-        return in_folder(Path(name))
+        return inmodel_folder(Path(name))
     if _RUN.fullmatch(name):
         return of_run(name)
     return by_number(registered_model, name) if name.isdecimal() else by_alias(registered_model, name)
@@ -98,25 +94,34 @@ def by_number(registered_model: str, number: str) -> StoredModel:
         return _of_version(client, client.get_model_version(registered_model, number))
 
 
-def of_run(run_id: str) -> StoredModel:
+def of_run(run_id: str, name: str = "") -> StoredModel:
     """Return the model that was logged in a run.
 
+    Args:
+        run_id: The run's id.
+        name: Which of its models, by the name under which it was logged; empty if there is but one.
+
     Raises:
-        FerflowError: There is no such run, no model in it, or the store does not work.
+        FerflowError: There is no such run, no or no such model in it, or the store does not work.
     """
     with reading() as client:
         run = _run(client, run_id)
         outputs = run.outputs.model_outputs if run.outputs else []
-        if not outputs:
-            name = run.data.tags.get("model", "its model")
+        logged = [client.get_logged_model(output.model_id) for output in outputs]
+        chosen = [model for model in logged if not name or model.name == name]
+        if not logged:
+            model = run.data.tags.get("model", "its model")
             raise FerflowError(
-                f"no model was logged in run {run_id}: only the best of a leaderboard is; {name} is a file "
+                f"no model was logged in run {run_id}: only the best of a leaderboard is; {model} is a file "
                 "below models: give its path."
             )
-        tags = run.data.tags
-        place = _location_of_logged(client, outputs[-1].model_id)
+        if len({model.name for model in chosen}) != 1:
+            names = ", ".join(sorted({str(model.name) for model in logged}))
+            raise FerflowError(f"say which model of run {run_id}: runs:/{run_id}/<name>, of {names}.")
+        # One that was packaged anew was logged again.
+        place = max(chosen, key=lambda model: model.creation_timestamp).artifact_location
         called = f"run {run.info.run_name}"
-        return _opened(_folder(place, called), called, {"run": run_id, **_shown(tags)})
+        return _opened(model_folder(place, called), called, {"run": run_id, **_shown(run.data.tags)})
 
 
 def at_address(uri: str) -> StoredModel:
@@ -131,17 +136,20 @@ def at_address(uri: str) -> StoredModel:
     scheme, _, rest = uri.partition(":/")
     rest = rest.strip("/")
     if scheme == "runs":
-        return of_run(rest.partition("/")[0])
+        run_id, _, name = rest.partition("/")
+        return of_run(run_id, name)
     if scheme == "models" and "@" in rest:
         return by_alias(*rest.rsplit("@", 1))
     if scheme == "models" and "/" in rest:
         return by_number(*rest.rsplit("/", 1))
     with reading() as client:
-        place = _location_of_logged(client, rest) if scheme == "models" else uri
-        return _opened(_folder(place, uri), uri, {})
+        # What lies elsewhere may change at its address.
+        logged = scheme == "models"
+        place = _location(client, rest) if logged else uri
+        return _opened(model_folder(place, uri, changes=not logged), uri, {})
 
 
-def in_folder(folder: Path) -> StoredModel:
+def inmodel_folder(folder: Path) -> StoredModel:
     """Return the model in a folder that MLflow wrote.
 
     Raises:
@@ -180,10 +188,10 @@ def _of_version(client: mlflow.MlflowClient, version: ModelVersion) -> StoredMod
         **_shown(version.tags),
     }
     called = f"{name} {title(version)}"
-    return _opened(_folder(client.get_model_version_download_uri(name, number), called), called, details)
+    return _opened(model_folder(client.get_model_version_download_uri(name, number), called), called, details)
 
 
-def _location_of_logged(client: mlflow.MlflowClient, model_id: str) -> str:
+def _location(client: mlflow.MlflowClient, model_id: str) -> str:
     try:
         return str(client.get_logged_model(model_id).artifact_location)
     except MlflowException as error:
@@ -192,42 +200,14 @@ def _location_of_logged(client: mlflow.MlflowClient, model_id: str) -> str:
         raise
 
 
-def _folder(place: str, called: str) -> Path:
-    """Return the folder of a model: where it lies on this machine, else a copy that is kept.
-
-    Args:
-        place: Where its files are; by it a copy is known, as MLflow writes no model twice.
-        called: What people call it.
-    """
-    try:
-        with told_alike(called):
-            if urlsplit(place).scheme in {"", "file"}:
-                return Path(local_file_uri_to_path(place))
-            copy = cache_folder() / "models" / sha256_of_json(place)[:32]
-            if not (copy / "MLmodel").is_file():
-                with atomic_folder(copy) as folder:
-                    mlflow.artifacts.download_artifacts(place, dst_path=str(folder))
-            return copy
-    except FileNotFoundError:
-        raise FerflowError(_gone(called)) from None
-    except MlflowException as error:
-        if error.error_code in MISSING:
-            raise FerflowError(_gone(called)) from None
-        raise
-
-
 def _opened(folder: Path, called: str, details: Mapping[str, str]) -> StoredModel:
     artifacts = folder / "artifacts"
     file = next(iter(sorted(artifacts.glob("*.keras"))), None)
     if file is None:
-        raise FerflowError(_gone(called))
+        raise FerflowError(files_are_gone(called))
     names = artifacts / "labels.json"
     labels = tuple(json.loads(names.read_text(encoding="utf-8"))) if names.is_file() else EMOTIONS
     return StoredModel(folder, file, labels, called, details)
-
-
-def _gone(called: str) -> str:
-    return f"the files of {called} are gone, or it is no model of ferflow's: run `make register`."
 
 
 def _run(client: mlflow.MlflowClient, run_id: str) -> Run:
