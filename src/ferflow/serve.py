@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import multiprocessing
 import os
-import shutil
+import socket
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ferflow.files import atomic_folder
+from ferflow.errors import FerflowError
+from ferflow.serving.limits import CONNECTIONS, limits_of
 from ferflow.serving.opening import CHAMPION, registered_model
+from ferflow.serving.ports import bound
 from ferflow.stage import run
 
 #: MLflow's own: nothing outside this machine reaches it.
@@ -31,33 +37,93 @@ def main() -> None:
         "--fetch", type=Path, metavar="FOLDER", help="serve nothing: put the model there, for a container"
     )
     arguments = parser.parse_args()
+    _require_registered(arguments.model)
+    if arguments.fetch:
+        _fetch(arguments.model, arguments.fetch)
+    else:
+        _serve(arguments.model, arguments.host, arguments.port, arguments.workers)
+
+
+def _require_registered(model: str) -> None:
+    path = Path(model)
+    is_file = path.is_file() or path.suffix in {".keras", ".onnx"}
+    if is_file or (path.is_dir() and not (path / "MLmodel").is_file()):
+        raise FerflowError(
+            f"{model} is no registered model, which serve needs: give an alias, a version or a run."
+        )
+
+
+def _fetch(name: str, folder: Path) -> None:
+    from ferflow.serving.container_model import put_model, require_free
     from ferflow.tracking.stored_models import stored_model
 
-    model = stored_model(arguments.model, registered_model())
-    if arguments.fetch:
-        with atomic_folder(arguments.fetch) as written:
-            shutil.copytree(model.folder, written, dirs_exist_ok=True)
-        print(f"serve: {model.title} is in {arguments.fetch}", flush=True)
-    else:
-        serve(model.title, model.folder, arguments)
+    require_free(folder)
+    model = stored_model(name, registered_model())
+    put_model(model.folder, folder)
+    print(f"serve: {model.title} is in {folder}", flush=True)
 
 
-def serve(title: str, folder: Path, arguments: argparse.Namespace) -> None:
-    """Serve the model in a folder until interrupted."""
+def _serve(name: str, host: str, port: int, workers: int) -> None:
+    """Serve a model until interrupted; what can be wrong is found before a server starts."""
+    if workers < 1:
+        raise FerflowError(f"--workers is {workers}: at least one process serves.")
+    limits_of()
+    with bound(host, port) as listening:
+        from ferflow.serving.server import MODEL
+        from ferflow.tracking.stored_models import stored_model
+
+        model = stored_model(name, registered_model())
+        os.environ[MODEL] = str(model.folder)
+        shown = f"[{host}]" if ":" in host else host
+        print(
+            f"serve: opening {model.title}, for requests to "
+            f"http://{shown}:{listening.getsockname()[1]}/invocations",
+            flush=True,
+        )
+        if workers == 1:
+            _serve_here(listening)
+        else:
+            _serve_in_workers(listening, workers)
+
+
+def _serve_here(listening: socket.socket) -> None:
     import uvicorn
 
-    from ferflow.serving.server import MODEL
+    from ferflow.serving.server import make_app
 
-    os.environ[MODEL] = str(folder)
-    print(f"serve: opening {title}, for requests to /invocations", flush=True)
-    uvicorn.run(
-        "ferflow.serving.server:make_app",
-        factory=True,
-        host=arguments.host,
-        port=arguments.port,
-        workers=arguments.workers,
-        access_log=False,
-    )
+    server = uvicorn.Server(uvicorn.Config(make_app(), **_settings()))
+    print("serve: ready, until it is interrupted", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
+
+
+def _serve_in_workers(listening: socket.socket, workers: int) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    from ferflow.serving.server import require_opening
+
+    # A worker that cannot open it would be started again and again.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        try:
+            pool.submit(require_opening).result()
+        except BrokenProcessPool:
+            raise FerflowError(
+                "the process that opened the model was killed: is there memory for it?"
+            ) from None
+    config = uvicorn.Config("ferflow.serving.server:make_app", factory=True, workers=workers, **_settings())
+    with contextlib.suppress(KeyboardInterrupt):
+        Multiprocess(config, sockets=[listening]).run()
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "access_log": False,
+        "log_level": "warning",
+        "limit_concurrency": CONNECTIONS,
+        "server_header": False,
+        "ws": "none",
+    }
 
 
 if __name__ == "__main__":

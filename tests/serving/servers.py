@@ -111,7 +111,8 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], address: str, log: IO[
         if process.poll() is not None:
             log.seek(0)
             pytest.fail(f"the server ended: {log.read()}")
-        with contextlib.suppress(requests.ConnectionError):
+        # Ours lets who connects wait, until the model is open.
+        with contextlib.suppress(requests.RequestException):
             if requests.get(f"{address}/health", timeout=10).ok:
                 return
         time.sleep(0.1)
@@ -125,11 +126,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ours(model: Registered) -> contextlib.AbstractContextManager[str]:
-    """Serve a model by `python -m ferflow.serve`."""
+def ours(model: Registered, **limits: str) -> contextlib.AbstractContextManager[str]:
+    """Serve a model by `python -m ferflow.serve`, with other limits in its environment."""
     port = free_port()
     command = [sys.executable, "-m", "ferflow.serve", "--model", model.address, "--port", str(port)]
-    return serving(command, port, model.environment)
+    return serving(command, port, model.environment | limits)
 
 
 def mlflows(model: Registered) -> contextlib.AbstractContextManager[str]:

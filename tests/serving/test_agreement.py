@@ -53,11 +53,7 @@ def images() -> Images:
 @pytest.fixture(scope="module")
 def expected(images: Images) -> pd.DataFrame:
     """What Keras answers."""
-    import keras
-
-    network = keras.saving.load_model(NETWORK, compile=False)
-    batches = [network.predict_on_batch(images[start : start + 50]) for start in range(0, ENOUGH, 50)]
-    return pd.DataFrame(np.concatenate(batches), columns=EMOTIONS)
+    return _answers_of_keras(images)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +75,33 @@ def files(images: Images, tmp_path_factory: pytest.TempPathFactory) -> list[Path
     for path, image in zip(paths, images, strict=True):
         Image.fromarray(image[..., 0]).save(path)
     return paths
+
+
+@pytest.fixture(scope="module")
+def jpegs(images: Images) -> list[bytes]:
+    """The images as JPEG files, which have other levels."""
+    contents = []
+    for image in images:
+        stream = io.BytesIO()
+        Image.fromarray(image[..., 0]).save(stream, "JPEG", quality=95)
+        contents.append(stream.getvalue())
+    return contents
+
+
+@pytest.fixture(scope="module")
+def expected_of_jpegs(jpegs: list[bytes], images: Images) -> pd.DataFrame:
+    """What Keras answers to their levels."""
+    levels = np.stack([np.asarray(Image.open(io.BytesIO(content))) for content in jpegs])[..., None]
+    assert (levels != images).any()
+    return _answers_of_keras(levels)
+
+
+def _answers_of_keras(images: Images) -> pd.DataFrame:
+    import keras
+
+    network = keras.saving.load_model(NETWORK, compile=False)
+    batches = [network.predict_on_batch(images[start : start + 50]) for start in range(0, ENOUGH, 50)]
+    return pd.DataFrame(np.concatenate(batches), columns=EMOTIONS)
 
 
 def _in_parts(images: Any, answer: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
@@ -105,13 +128,28 @@ def test_our_server_given_arrays(our_server: str, images: Images, expected: pd.D
     _assert_same(_in_parts(images, lambda part: ask(our_server, part)), expected)
 
 
-def test_our_server_given_files(our_server: str, files: list[Path], expected: pd.DataFrame) -> None:
-    def answer(part: list[Path]) -> pd.DataFrame:
-        content = {"inputs": [base64.b64encode(file.read_bytes()).decode() for file in part]}
-        response = requests.post(f"{our_server}/invocations", json=content, timeout=120)
-        return pd.DataFrame(response.json()["predictions"])
+def _ask_with_files(address: str, contents: list[bytes]) -> pd.DataFrame:
+    content = {"inputs": [base64.b64encode(each).decode() for each in contents]}
+    response = requests.post(f"{address}/invocations", json=content, timeout=120)
+    return pd.DataFrame(response.json()["predictions"])
 
-    _assert_same(_in_parts(files, answer), expected)
+
+def test_our_server_given_files(our_server: str, files: list[Path], expected: pd.DataFrame) -> None:
+    contents = [file.read_bytes() for file in files]
+    _assert_same(_in_parts(contents, lambda part: _ask_with_files(our_server, part)), expected)
+
+
+def test_our_server_given_jpegs(our_server: str, jpegs: list[bytes], expected_of_jpegs: pd.DataFrame) -> None:
+    _assert_same(_in_parts(jpegs, lambda part: _ask_with_files(our_server, part)), expected_of_jpegs)
+
+
+def test_predict_given_jpegs(jpegs: list[bytes], expected_of_jpegs: pd.DataFrame, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.jpg" for number in range(len(jpegs))]
+    for file, content in zip(files, jpegs, strict=True):
+        file.write_bytes(content)
+    for given in (jpegs, files):
+        answers = ferflow.predict(given, model=str(NETWORK))
+        _assert_same(pd.DataFrame([answer.probabilities for answer in answers]), expected_of_jpegs)
 
 
 @pytest.mark.parametrize("given", ["arrays", "files", "bytes", "data addresses"])

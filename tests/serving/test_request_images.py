@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_levels_come_out_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "level", [0.5, 1.0, 300, -1, 10**30, 1e300, "12", "abc", None, float("nan"), float("inf"), {}]
+    "level", [0.5, 1.0, 300, -1, 10**30, 1e300, "12", "abc", None, float("nan"), float("inf"), {}, True]
 )
 def test_other_levels_are_refused_and_not_cast(level: Any) -> None:
     with pytest.raises(RefusedError, match="other levels than whole numbers from 0 to 255"):
@@ -63,6 +64,10 @@ def test_other_levels_are_refused_and_not_cast(level: Any) -> None:
         ({"inputs": [np.zeros((4, 4), int).tolist()]}, "shape"),
         ({"inputs": [GOOD.tolist(), GOOD[:3].tolist()]}, r"image 1 has shape \(3, 4, 1\)"),
         ({"inputs": [[[[1]], [[1], [2]]]]}, "lists differ in length"),
+        ({"inputs": [[[[1]], [[1, 2]]]]}, "lists differ in length"),
+        ({"inputs": [[[[[[[[1]]]]]]]]}, "too deep"),
+        # As an array of strings it would be of 16 GB.
+        ({"inputs": [[["a" * 10**6, *[""] * 4000]]]}, r"shape \(1, 4001\)"),
         ({"inputs": ["hello!"]}, "no file in base64"),
         ({"inputs": ["http://example.org/face.png"]}, "no file in base64"),
         ({"inputs": [""]}, "empty file"),
@@ -81,6 +86,47 @@ def test_too_many_images_are_refused_before_they_are_read() -> None:
     with pytest.raises(RefusedError, match="4 images in one request: send at most 3") as refused:
         _read({"inputs": [0] * 4}, most_images=3)
     assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("values", ["[]", "0", "[[],[]]", "{}", '""'])
+def test_more_values_than_images_have_are_refused_before_they_are_read(values: str) -> None:
+    body = '{"inputs":[' + f"{values}," * 5000 + "}"  # to read it would find that it is not JSON
+    with pytest.raises(RefusedError, match="more values than 256 images of shape") as refused:
+        images_of(body.encode(), JSON, Expected(SHAPE))
+    assert refused.value.status == 413
+
+
+def test_as_many_values_as_images_have_are_read() -> None:
+    addresses = [f"data:image/png;base64,{base64.b64encode(_png((5, 5))).decode()}"] * 3
+    for images in ([GOOD.tolist()] * 3, addresses):
+        assert len(_read({"inputs": images}, most_images=3)) == 3
+
+
+def _png(size: tuple[int, int]) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", size).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_files_of_too_many_pixels_are_refused_before_one_is_decoded() -> None:
+    expected = Expected(SHAPE, most_pixels=100)
+    # Its header tells of 11 × 10 pixels, and there is nothing to decode.
+    header = _png((11, 10))[:50]
+    ten = base64.b64encode(_png((6, 10))).decode()
+    several = json.dumps({"inputs": ["aGVsbG8=", ten, ten]}).encode()
+    for body, kind in ((header, "image/png"), (several, JSON)):
+        with pytest.raises(RefusedError, match=r"more than 0\.0001 megapixels together") as refused:
+            images_of(body, kind, expected)
+        assert refused.value.status == 413
+    assert images_of(_png((10, 10)), "image/png", expected).shape == (1, *SHAPE)
+
+
+def test_files_beyond_what_pillow_opens_have_too_many_pixels() -> None:
+    header = bytearray(_png((1, 1)))
+    header[16:24] = (60_000).to_bytes(4, "big") * 2
+    header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
+    with pytest.raises(RefusedError, match="more than 25 megapixels"):
+        images_of(bytes(header), "image/png", Expected(SHAPE))
 
 
 @pytest.mark.parametrize(

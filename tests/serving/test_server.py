@@ -34,7 +34,7 @@ def model(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Registered
 
 @pytest.fixture(scope="module")
 def server(model: Registered) -> Iterator[str]:
-    with ours(model) as address:
+    with ours(model, FERFLOW_MOST_IMAGES="300") as address:
         yield address
 
 
@@ -90,11 +90,13 @@ def test_clients_at_once_get_their_own_answers(server: str, images: Images, expe
 def test_what_is_not_an_image_is_refused_and_the_server_lives(server: str, images: Images) -> None:
     good = images[:1].tolist()
     huge = b" " * (17 * 2**20)
-    as_json = {"Content-Type": "application/json"}
+    as_json, png = {"Content-Type": "application/json"}, {"Content-Type": "image/png"}
     cases: list[tuple[int, str, Any, dict[str, Any]]] = [
         (413, "larger than 16 MiB", huge, as_json),
         (413, "larger than 16 MiB", iter([huge[: 2**20]] * 17), as_json),  # chunks, of no announced length
-        (413, "send at most 256", json.dumps({"inputs": [0] * 257}), as_json),
+        (413, "send at most 300", json.dumps({"inputs": [0] * 301}), as_json),
+        (413, "more values than 300 images", b'{"inputs":[' + b"[]," * 5_000_000 + b"[]]}", as_json),
+        (413, "more than 25 megapixels", _encoded(np.zeros((5001, 5000, 1), np.uint8)), png),
         (415, "Content-Type", json.dumps({"inputs": good}), {"Content-Type": "text/csv"}),
         (415, "Content-Type", json.dumps({"inputs": good}).encode(), {"Content-Type": None}),
         (400, "not JSON", "{", as_json),
@@ -107,7 +109,13 @@ def test_what_is_not_an_image_is_refused_and_the_server_lives(server: str, image
         assert len(response.text) < 300
         assert requests.get(f"{server}/health", timeout=60).ok
     assert requests.get(f"{server}/invocations", timeout=60).status_code == 405
+    for path in ("docs", "openapi.json", "invocations/"):
+        assert requests.get(f"{server}/{path}", timeout=60).status_code == 404
     assert len(ask(server, images[:1])) == 1
+
+
+def test_the_limit_of_images_is_the_servers_and_not_the_models(server: str) -> None:
+    assert len(ask(server, noise(300))) == 300
 
 
 @pytest.mark.slow

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import json
+import sys
+import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image
 
 from ferflow.data.arrays import Images
-from ferflow.data.decode import RejectedImageError, face
+from ferflow.data.decode import FORMATS, RejectedImageError, face
+from ferflow.serving.limits import USUAL
 from ferflow.serving.photographs import read_photograph
 
-#: An ensemble of several networks answers so many in seconds.
-MOST_IMAGES: Final = 256
 #: MLflow has two names for the same thing.
 KEYS: Final = ("inputs", "instances")
 _HOW_TO_ASK: Final = (
     'send {"inputs": [...]}: a list of images, each an array of gray levels or a file in base64'
 )
+#: Lists in lists, of what people take for an image.
+_DEEPEST: Final = 5
 _LEVELS: Final = "whole numbers from 0 to 255, not scaled"
 
 
@@ -49,10 +54,12 @@ class Expected:
     Attributes:
         image_shape: (H, W, C) of the model's images.
         most_images: In one request.
+        most_pixels: Of all image files in one request.
     """
 
     image_shape: tuple[int, int, int]
-    most_images: int = MOST_IMAGES
+    most_images: int = USUAL.images
+    most_pixels: int = USUAL.pixels
 
 
 def images_of(body: bytes, content_type: str, expected: Expected) -> Images:
@@ -69,18 +76,67 @@ def images_of(body: bytes, content_type: str, expected: Expected) -> Images:
     """
     kind, _, parameters = content_type.lower().partition(";")
     if kind.strip().startswith("image/"):
+        _require_few_pixels([body], expected)
         return _decoded(body, expected.image_shape, "the image")[None]
     if kind.strip() != "application/json":
         raise RefusedError("Content-Type is neither application/json nor image/jpeg or another image's", 415)
     if "charset" in parameters and "utf-8" not in parameters:
         raise RefusedError("JSON is read as UTF-8 only", 415)
+    _require_few_values(body, expected)
     listed = _listed(body)
     if len(listed) > expected.most_images:
         raise RefusedError(
             f"{len(listed)} images in one request: send at most {expected.most_images} at a time", 413
         )
-    images = [_image(each, expected.image_shape, f"image {place}") for place, each in enumerate(listed)]
+    names = [f"image {place}" for place in range(len(listed))]
+    given = [
+        _from_base64(each, name) if isinstance(each, str) else _levels(each, expected.image_shape, name)
+        for each, name in zip(listed, names, strict=True)
+    ]
+    _require_few_pixels([each for each in given if isinstance(each, bytes)], expected)
+    images = [
+        _decoded(each, expected.image_shape, name) if isinstance(each, bytes) else each
+        for each, name in zip(given, names, strict=True)
+    ]
     return np.stack(images)
+
+
+def _require_few_values(body: bytes, expected: Expected) -> None:
+    """Refuse JSON that holds more lists or values than the images need: reading it would take its time."""
+    height, width, channels = expected.image_shape
+    lists = 1 + expected.most_images * (1 + height + height * width)
+    commas = expected.most_images * (1 + height * width * channels)  # one more, for a `data:` address
+    if body.count(b"[") > lists or body.count(b",") > commas:
+        raise RefusedError(
+            f"the body holds more values than {expected.most_images} images of shape {expected.image_shape}: "
+            f"send at most {expected.most_images} at a time",
+            413,
+        )
+
+
+def _require_few_pixels(files: list[bytes], expected: Expected) -> None:
+    """Refuse files that would take much memory once they are decoded: looked at before any is."""
+    pixels = 0
+    for file in files:
+        pixels += _pixels(file)
+        if pixels > expected.most_pixels:
+            raise RefusedError(
+                f"the images have more than {expected.most_pixels / 1e6:g} megapixels together: "
+                "scale them down, or send fewer at a time",
+                413,
+            )
+
+
+def _pixels(file: bytes) -> int:
+    """Return how many pixels a file's header tells of; 0 if it is none that can be decoded."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(file), formats=FORMATS) as image:
+            return image.width * image.height
+    except Image.DecompressionBombError:
+        return sys.maxsize
+    except Exception:
+        # Pillow's plug-ins raise whatever comes up; decoding will tell what it is.
+        return 0
 
 
 def _listed(body: bytes) -> list[Any]:
@@ -101,20 +157,38 @@ def _listed(body: bytes) -> list[Any]:
     return listed
 
 
-def _image(given: Any, shape: tuple[int, int, int], name: str) -> Images:
-    if isinstance(given, str):
-        return _decoded(_from_base64(given, name), shape, name)
+def _levels(given: Any, shape: tuple[int, int, int], name: str) -> Images:
     if not isinstance(given, list):
         raise RefusedError(f"{name} is neither an array nor a file in base64")
-    try:
-        levels = np.array(given)
-    except (ValueError, RecursionError):  # ragged, or deeper than arrays may be
-        raise RefusedError(f"{name} is not an array of shape {shape}: its lists differ in length") from None
-    if levels.shape != shape:
-        raise RefusedError(f"{name} has shape {levels.shape}, not {shape}")
-    if levels.dtype.kind not in "iu" or levels.min() < 0 or levels.max() > 255:
+    found, values = _flattened(given)
+    if any(isinstance(value, list) for value in values):
+        raise RefusedError(
+            f"{name} is not an array of shape {shape}: its lists differ in length or are too deep"
+        )
+    if found != shape:
+        raise RefusedError(f"{name} has shape {found}, not {shape}")
+    # By its type: JSON's `true` is a number to Python.
+    if not all(type(value) is int and 0 <= value <= 255 for value in values):
         raise RefusedError(f"{name} has other levels than {_LEVELS}")
-    return levels.astype(np.uint8)
+    return np.array(values, dtype=np.uint8).reshape(shape)
+
+
+def _flattened(given: list[Any]) -> tuple[tuple[int, ...], list[Any]]:
+    """Return the shape of lists in lists, and what is in them, in order.
+
+    NumPy would do it, but make room for strings as long as the longest, as often as there are values.
+
+    Returns:
+        Among the values are lists if those differ in length, or are deeper than any image's.
+    """
+    shape, values = [len(given)], given
+    while len(shape) < _DEEPEST and values and all(isinstance(value, list) for value in values):
+        lengths = {len(value) for value in values}
+        if len(lengths) > 1:
+            break
+        shape.extend(lengths)
+        values = [inner for value in values for inner in value]
+    return tuple(shape), values
 
 
 def _from_base64(text: str, name: str) -> bytes:
