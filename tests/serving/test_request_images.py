@@ -68,8 +68,8 @@ def test_other_levels_are_refused_and_not_cast(level: Any) -> None:
         ({"inputs": [[[[[[[[1]]]]]]]]}, "too deep"),
         # As an array of strings it would be of 16 GB.
         ({"inputs": [[["a" * 10**6, *[""] * 4000]]]}, r"shape \(1, 4001\)"),
-        ({"inputs": ["hello!"]}, "no file in base64"),
-        ({"inputs": ["http://example.org/face.png"]}, "no file in base64"),
+        ({"inputs": ["hello!"]}, "not a file in base64"),
+        ({"inputs": ["http://example.org/face.png"]}, "not a file in base64"),
         ({"inputs": [""]}, "empty file"),
         ({"inputs": ["aGVsbG8="]}, "cannot be used, not an image"),
     ],

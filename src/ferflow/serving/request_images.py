@@ -6,8 +6,6 @@ Here nothing is cast, and image files may stand where arrays may.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import io
 import json
 import sys
@@ -21,7 +19,7 @@ from PIL import Image
 from ferflow.data.arrays import Images
 from ferflow.data.decode import FORMATS, RejectedImageError, face
 from ferflow.serving.limits import USUAL
-from ferflow.serving.photographs import read_photograph
+from ferflow.serving.photographs import decoded_base64, read_photograph
 
 #: MLflow has two names for the same thing.
 KEYS: Final = ("inputs", "instances")
@@ -192,13 +190,10 @@ def _flattened(given: list[Any]) -> tuple[tuple[int, ...], list[Any]]:
 
 
 def _from_base64(text: str, name: str) -> bytes:
-    header, comma, content = text.partition(",")
-    encoded = content if comma and header.startswith("data:") else text
     try:
-        # Programs like base64 break their output into lines.
-        return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise RefusedError(f"{name} is a string, but no file in base64") from None
+        return decoded_base64(text)
+    except RejectedImageError as error:
+        raise _unusable(name, error) from None
 
 
 def _decoded(file: bytes, shape: tuple[int, int, int], name: str) -> Images:
@@ -206,6 +201,10 @@ def _decoded(file: bytes, shape: tuple[int, int, int], name: str) -> Images:
     try:
         picture = read_photograph(file).gray
     except RejectedImageError as error:
-        raise RefusedError(f"{name} cannot be used, {error.reason}: {error.remedy}") from None
+        raise _unusable(name, error) from None
     levels = np.asarray(face(picture, height)[0], dtype=np.uint8)
     return np.repeat(levels[:, :, None], channels, axis=2)
+
+
+def _unusable(name: str, error: RejectedImageError) -> RefusedError:
+    return RefusedError(f"{name} cannot be used, {error.reason}: {error.remedy}")
