@@ -135,9 +135,12 @@ ui: env ## Open the MLflow UI on http://127.0.0.1:5000
 	esac
 
 .PHONY: export
+# As they stand, as below.
+export: override export MODEL := $(or $(value MODEL),champion)
+export: override export OUT := $(value OUT)
+export: override export FORMATS := $(value FORMATS)
 export: env ## Write a model as ONNX and LiteRT, float and int8: make export [MODEL=champion] [OUT=folder] [FORMATS="onnx litert"]
-	@python -m ferflow.export $(if $(MODEL),--model "$(MODEL)") $(if $(OUT),--out "$(OUT)") \
-	  $(if $(FORMATS),--formats $(FORMATS))
+	@set -f; python -m ferflow.export --model "$$MODEL" $${OUT:+--out "$$OUT"} $${FORMATS:+--formats $$FORMATS}
 
 .PHONY: serve
 serve: override export MODEL := $(or $(value MODEL),champion)

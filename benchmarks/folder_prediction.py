@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ferflow.errors import FerflowError
 from ferflow.serving.found_images import found_images
 from ferflow.serving.predictor import Predictor
 from ferflow.stage import heavy_imports, run
@@ -76,7 +77,9 @@ def one_by_one(predictor: Predictor, way: str) -> Callable[[list[str]], list[str
         emotions = []
         for path in paths:
             mode = "grayscale" if channels == 1 else "rgb"
-            picture = keras.utils.load_img(path, color_mode=mode, target_size=(height, width))
+            picture = keras.utils.load_img(
+                path, color_mode=mode, target_size=(height, width), interpolation="bilinear"
+            )
             row = probabilities(keras.utils.img_to_array(picture, dtype="uint8")[None])
             emotions.append(labels[int(np.argmax(row))])
         return emotions
@@ -90,10 +93,18 @@ def whole_folder(predictor: Predictor) -> Callable[[list[str]], list[str]]:
 
 
 def check(ways: dict[str, Callable[[list[str]], list[str]]], paths: list[str]) -> None:
-    """Require that all ways give the same answers."""
-    answers = {tuple(answer(paths)) for answer in ways.values()}
-    if len(answers) > 1:
-        raise AssertionError("the ways do not agree")
+    """Require that all ways give the same answers.
+
+    Raises:
+        FerflowError: They do not.
+    """
+    answers = [answer(paths) for answer in ways.values()]
+    apart = [path for path, *given in zip(paths, *answers, strict=True) if len(set(given)) > 1]
+    if apart:
+        raise FerflowError(
+            f"the ways disagree, first on {apart[0]}: Keras's load_img scales otherwise than ferflow, and "
+            "turns nothing upright; give images of the model's own size."
+        )
 
 
 def as_table(speeds: dict[str, float]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from export.tiny import SHAPE, drawn, model_called, network
+from ferflow import predict
 from ferflow.export import onnx_float
 from ferflow.export.onnx_float import to_bytes, to_onnx
 from ferflow.export.onnx_int8 import float_nodes, to_int8
@@ -90,7 +92,7 @@ def test_the_example_runs_a_file_with_onnxruntime_numpy_and_pillow_alone(tmp_pat
     (tmp_path / "model.onnx").write_bytes(to_bytes(to_onnx(model, METADATA)))
     source = EXAMPLE.read_text(encoding="utf-8")
     (tmp_path / "example.py").write_text(source, encoding="utf-8")
-    assert len([line for line in source.splitlines() if line]) <= 22
+    assert len([line for line in source.splitlines() if line]) <= 26
     image = drawn(1, 9)
     Image.fromarray(image[0, ..., 0]).save(tmp_path / "face.png")
 
@@ -102,3 +104,42 @@ def test_the_example_runs_a_file_with_onnxruntime_numpy_and_pillow_alone(tmp_pat
     expected = np.asarray(model.predict_on_batch(image))[0]
     assert dict(shown) == pytest.approx(dict(zip(EMOTIONS, expected, strict=True)), abs=1e-3)
     assert shown[0][0] == EMOTIONS[expected.argmax()]
+
+
+def _as_png(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    picture.save(stream, "PNG", exif=exif)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder_with_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export")
+    (folder / "model.onnx").write_bytes(to_bytes(to_onnx(network(), METADATA)))
+    (folder / "example.py").write_bytes(EXAMPLE.read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "LA", "P", "16 bits"])
+def test_the_example_prepares_images_as_ferflow_does(kind: str, folder_with_example: Path) -> None:
+    generator = np.random.default_rng(4)
+    # Far larger than the model's, so that `reducing_gap` matters.
+    levels = generator.integers(0, 256, (150, 130, 4)).astype(np.uint8)
+    levels[40:] //= 2
+    if kind == "16 bits":
+        picture = Image.fromarray(levels[..., 0].astype(np.uint16) * 257)
+    elif kind == "P":
+        picture = Image.fromarray(levels[..., :3]).quantize(16)
+        picture.info["transparency"] = 3
+    else:
+        picture = Image.fromarray(levels).convert(kind)
+    face = folder_with_example / "face.png"
+    face.write_bytes(_as_png(picture))
+
+    command = [sys.executable, "example.py", face.name]
+    done = subprocess.run(command, cwd=folder_with_example, capture_output=True, text=True, check=True)
+    shown = {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines()}
+    (answer,) = predict(face, model=str(folder_with_example / "model.onnx"))
+    assert shown == pytest.approx(answer.faces[0].probabilities, abs=0.00051)

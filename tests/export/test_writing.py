@@ -10,13 +10,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import pytest
+import tf2onnx
 
 from export.tiny import SHAPE, data_folder, drawn, export_images, model_called, network
 from ferflow.errors import FerflowError
 from ferflow.export import __main__ as command
-from ferflow.export import litert, writing
+from ferflow.export import litert, onnx_int8, writing
 from ferflow.export.comparison import agreement
+from ferflow.export.folder import OWN_FILES, REPORT, check_folder
 from ferflow.export.images import images_in
 from ferflow.export.onnx_float import to_onnx
 from ferflow.export.report import ExportedFile, Report
@@ -59,7 +62,7 @@ def test_an_export_holds_every_file_and_what_it_is_worth(exported: tuple[Path, R
     out, report = exported
     models = ["model.int8.onnx", "model.int8.tflite", "model.onnx", "model.tflite"]
     others = ["example.py", "labels.json", "report.json", "report.md"]
-    assert sorted(each.name for each in out.iterdir()) == sorted(models + others)
+    assert sorted(each.name for each in out.iterdir()) == sorted(models + others) == sorted(OWN_FILES)
     assert json.loads((out / "labels.json").read_text(encoding="utf-8")) == list(EMOTIONS)
 
     told = json.loads((out / "report.json").read_text(encoding="utf-8"))
@@ -88,19 +91,99 @@ def test_an_export_holds_every_file_and_what_it_is_worth(exported: tuple[Path, R
 def test_an_earlier_export_is_replaced_and_other_files_are_not(tmp_path: Path) -> None:
     model = network()
     images = export_images(model)
-    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(FerflowError, match="holds other files"):
-        export_model(model, "tiny", EMOTIONS, images, tmp_path, formats=[])
-    assert [each.name for each in tmp_path.iterdir()] == ["mine.txt"]
-
     out = tmp_path / "out"
     out.mkdir()
-    (out / "report.json").write_text("{}", encoding="utf-8")
-    (out / "old.onnx").write_text("old", encoding="utf-8")
+    (out / REPORT).write_text('{"files": []}', encoding="utf-8")
+    (out / "model.tflite").write_text("old", encoding="utf-8")
     export_model(model, "tiny", EMOTIONS, images, out, formats=[])
     assert sorted(each.name for each in out.iterdir()) == [*("labels.json", "report.json", "report.md")]
-    with pytest.raises(FerflowError, match=r"no folder"):
-        writing.check_folder(tmp_path / "mine.txt")
+
+    (out / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(FerflowError, match=r"holds mine\.txt, no file of an export"):
+        export_model(model, "tiny", EMOTIONS, images, out, formats=[])
+    assert len(list(out.iterdir())) == 4
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+def test_files_that_come_while_models_are_converted_are_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = network()
+    images, out = export_images(model), tmp_path / "out"
+    plain = to_onnx(model, METADATA)
+
+    def convert_slowly(*_: object) -> onnx.ModelProto:
+        out.mkdir()
+        (out / "mine.txt").write_text("mine", encoding="utf-8")
+        return plain
+
+    monkeypatch.setattr(writing, "to_onnx", convert_slowly)
+    with pytest.raises(FerflowError, match=r"holds mine\.txt"):
+        export_model(model, "tiny", EMOTIONS, images, out, formats=["onnx"])
+    assert [each.name for each in out.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("report.json", "{}"), ("report.json", "no JSON"), ("labels.json", "[]"), ("model.onnx/mine", "mine")],
+)
+def test_a_folder_that_only_looks_like_an_export_is_refused(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(FerflowError, match="give another folder with --out"):
+        check_folder(tmp_path)
+
+
+def test_where_no_folder_can_be_written_is_said_before_anything_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    reasons = {
+        ".": "cannot be replaced as a whole",
+        str(tmp_path / "empty"): "cannot be replaced as a whole",
+        "../file": "is no folder",
+        "../file/out": "cannot be written",
+        "/proc/no/such": "cannot be written",
+        "x" * 300: "cannot be written",
+    }
+    for out, reason in reasons.items():
+        monkeypatch.setattr(sys, "argv", ["export", "--model", "none.keras", "--out", out])
+        with pytest.raises(FerflowError, match=reason):
+            command.main()
+    check_folder(tmp_path / "new" / "out")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["empty", "file"]
+    assert not any((tmp_path / "empty").iterdir())
+
+
+def test_a_litert_file_that_cannot_be_run_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: bytes) -> None:
+        raise RuntimeError("tensor not allocated\nand more")
+
+    monkeypatch.setattr(writing, "litert_classifier", refuse)
+    model = network()
+    report = export_model(model, "tiny", EMOTIONS, export_images(model), tmp_path / "out")
+    assert [file.name for file in report.files] == ["model.onnx", "model.int8.onnx"]
+    assert report.left_out["model.tflite"] == "model.tflite cannot be run (tensor not allocated)"
+
+
+def test_what_onnx_cannot_hold_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network()
+    images = export_images(model)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("Unsupported ops\nand a page more")
+
+    monkeypatch.setattr(onnx_int8, "quantize_static", refuse)
+    with pytest.raises(FerflowError, match=r"^ONNX cannot hold this model in int8 \(Unsupported ops\)$"):
+        export_model(model, "tiny", EMOTIONS, images, tmp_path / "out", formats=["onnx"])
+    monkeypatch.setattr(tf2onnx.convert, "from_function", refuse)
+    with pytest.raises(FerflowError, match=r"^ONNX cannot hold this model \(Unsupported ops\)$"):
+        export_model(model, "tiny", EMOTIONS, images, tmp_path / "out", formats=["onnx"])
+    assert not any(tmp_path.iterdir())
 
 
 def test_what_litert_cannot_hold_is_left_out_with_its_reason(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from ferflow.errors import FerflowError
+from ferflow.export.folder import check_folder
 from ferflow.export.images import images_in
 from ferflow.params import load_params
 from ferflow.serving.opening import CHAMPION, open_model
@@ -30,6 +31,8 @@ def main() -> None:
     """Export, print where to and what each file is like."""
     arguments = _arguments()
     _require_converters()
+    if arguments.out is not None:
+        check_folder(arguments.out)
     data = arguments.data or Path("data") / load_params().dataset
     images = images_in(data)
     model = open_model(arguments.model)

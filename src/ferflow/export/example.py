@@ -11,9 +11,16 @@ from PIL import Image, ImageOps
 default = Path(__file__).with_name("model.onnx")
 session = onnxruntime.InferenceSession(sys.argv[2] if sys.argv[2:] else default)
 metadata = session.get_modelmeta().custom_metadata_map
-height, width, _ = json.loads(metadata["image_shape"])
-picture = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("L").resize((width, height))
-images = np.asarray(picture, dtype=np.uint8)[None, :, :, None]
+height, width, channels = json.loads(metadata["image_shape"])
+picture = ImageOps.exif_transpose(Image.open(sys.argv[1]))
+if picture.mode.startswith("I"):  # of 16 bits the upper 8
+    picture = picture.convert("I").point(lambda level: level * (1 / 256))
+elif picture.has_transparency_data:
+    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+picture = picture.convert("L")
+if picture.size != (width, height):
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+images = np.repeat(np.asarray(picture)[None, :, :, None], channels, axis=3)
 (probabilities,) = session.run(["probabilities"], {"image": images})
 answer = zip(json.loads(metadata["labels"]), probabilities[0], strict=True)
 for emotion, probability in sorted(answer, key=lambda pair: -pair[1]):

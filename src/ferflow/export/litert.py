@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from ferflow.data.arrays import Images
-from ferflow.errors import FerflowError
+from ferflow.export.failures import told_as
 from ferflow.export.graph import function_of
 from ferflow.stage import heavy_imports
 
@@ -31,19 +31,18 @@ def to_litert(model: keras.Model, metadata: Mapping[str, str], calibration: Imag
     Raises:
         FerflowError: LiteRT has no operation for a part of the model.
     """
-    try:
-        # The converter writes lines of its own to the process's stderr.
-        with heavy_imports(), tempfile.TemporaryDirectory() as folder:
-            _save(model, folder)
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-            if calibration is not None:
-                converter.optimizations = [tf.lite.Optimize.DEFAULT]
-                converter.representative_dataset = lambda: _one_by_one(calibration)
-            content = bytes(converter.convert())
-    except Exception as error:
-        # The converter has errors of many kinds, each derived from Exception alone.
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise FerflowError(f"LiteRT cannot hold this model ({reason})") from error
+    # The converter writes lines of its own to the process's stderr.
+    with (
+        told_as("LiteRT cannot hold this model"),
+        heavy_imports(),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        _save(model, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if calibration is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: _one_by_one(calibration)
+        content = bytes(converter.convert())
     return _with_metadata(content, metadata)
 
 

@@ -11,6 +11,7 @@ import keras
 import onnx
 import tf2onnx
 
+from ferflow.export.failures import told_as
 from ferflow.export.graph import INPUT, OUTPUT, function_of
 
 #: Of 2022: onnxruntime 1.14 and later run it.
@@ -24,14 +25,18 @@ def to_onnx(model: keras.Model, metadata: Mapping[str, str]) -> onnx.ModelProto:
         model: Takes raw uint8 images (N, H, W, C), gives float32 probabilities (N, classes). Its
             preprocessing is part of it, and so of the result.
         metadata: What the file says of itself, by name.
+
+    Raises:
+        FerflowError: ONNX has no operation for a part of the model.
     """
     function, signature = function_of(model)
-    # It counts on in its names, and orders by them.
-    tf2onnx.utils.INTERNAL_NAME = 1
-    converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-    _name_by_place(converted.graph)
-    describe(converted, metadata)
-    onnx.checker.check_model(converted, full_check=True)
+    with told_as("ONNX cannot hold this model"):
+        # It counts on in its names, and orders by them.
+        tf2onnx.utils.INTERNAL_NAME = 1
+        converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+        _name_by_place(converted.graph)
+        describe(converted, metadata)
+        onnx.checker.check_model(converted, full_check=True)
     return converted
 
 

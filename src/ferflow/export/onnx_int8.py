@@ -22,6 +22,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ferflow.data.arrays import Images
+from ferflow.export.failures import told_as
 from ferflow.export.graph import INPUT
 from ferflow.export.onnx_float import describe, to_bytes
 
@@ -53,9 +54,12 @@ def to_int8(
         calibration: Training images, uint8 (N, H, W, C).
         metadata: What the file says of itself; the method is added.
         distance: How far the answers of an ONNX file are from what they should be; the least is returned.
+
+    Raises:
+        FerflowError: onnxruntime cannot quantize the model.
     """
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with told_as("ONNX cannot hold this model in int8"), tempfile.TemporaryDirectory() as folder:
         prepared = _prepared(model, Path(folder))
         for name in METHODS:
             content = _quantized(prepared, calibration, name, metadata)

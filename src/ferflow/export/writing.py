@@ -14,6 +14,8 @@ import numpy as np
 from ferflow.data.arrays import Images
 from ferflow.errors import FerflowError
 from ferflow.export.comparison import TOLERANCE, agreement, scores_of
+from ferflow.export.failures import told_as
+from ferflow.export.folder import REPORT, cannot_be_written, check_folder
 from ferflow.export.images import ExportImages
 from ferflow.export.litert import to_litert
 from ferflow.export.onnx_float import to_bytes, to_onnx
@@ -34,7 +36,6 @@ Format = Literal["onnx", "litert"]
 FORMATS: Final[tuple[Format, ...]] = ("onnx", "litert")
 
 _EXAMPLE: Final = Path(__file__).with_name("example.py")
-_REPORT: Final = "report.json"
 
 
 def export_model(
@@ -61,8 +62,9 @@ def export_model(
         formats: Which.
 
     Raises:
-        FerflowError: `out` holds something else, or the ONNX file would not answer like Keras, or there is
-            no file at all. What LiteRT cannot hold is left out, and the report says why.
+        FerflowError: `out` cannot be written or holds something else, or the ONNX files cannot be made or
+            would not answer like Keras, or there is no file at all. What LiteRT cannot hold is left out, and
+            the report says why.
     """
     check_folder(out)
     told = {
@@ -86,23 +88,20 @@ def export_model(
         tuple(exporter.files),
         exporter.left_out,
     )
-    with atomic_folder(out) as folder:
-        for name, content in exporter.contents.items():
-            (folder / name).write_bytes(content)
-        if "onnx" in formats:
-            write_text(folder / _EXAMPLE.name, _EXAMPLE.read_text(encoding="utf-8"))
-        write_json(folder / "labels.json", list(labels))
-        write_json(folder / _REPORT, report.as_dict())
-        write_text(folder / "report.md", report.as_markdown())
+    # Once more: converting takes minutes, in which the folder may have got files.
+    check_folder(out)
+    try:
+        with atomic_folder(out) as folder:
+            for name, content in exporter.contents.items():
+                (folder / name).write_bytes(content)
+            if "onnx" in formats:
+                write_text(folder / _EXAMPLE.name, _EXAMPLE.read_text(encoding="utf-8"))
+            write_json(folder / "labels.json", list(labels))
+            write_json(folder / REPORT, report.as_dict())
+            write_text(folder / "report.md", report.as_markdown())
+    except OSError as error:
+        raise cannot_be_written(out, error) from None
     return report
-
-
-def check_folder(out: Path) -> None:
-    """Raise a FerflowError unless an export may be written to `out`: nothing of the user's is replaced."""
-    if out.is_dir() and any(out.iterdir()) and not (out / _REPORT).is_file():
-        raise FerflowError(f"{out} holds other files than an export: give another folder with --out.")
-    if out.exists() and not out.is_dir():
-        raise FerflowError(f"{out} is no folder: give another one with --out.")
 
 
 class _Exporter:
@@ -148,8 +147,10 @@ class _Exporter:
         open_file: Callable[[bytes], Classify],
         method: str | None = None,
     ) -> None:
-        classify = open_file(content)
-        answers = in_batches(classify, self._images.test)
+        with told_as(f"{name} cannot be run"):
+            classify = open_file(content)
+            answers = in_batches(classify, self._images.test)
+            milliseconds = milliseconds_per_image(classify, self._images.test)
         found = agreement(self._images.test_labels, answers, self.expected)
         # Written so that what is no number is refused too.
         if method is None and not found.largest <= TOLERANCE:
@@ -165,7 +166,7 @@ class _Exporter:
                 precision="int8" if method else "float32",
                 size=len(content),
                 sha256=hashlib.sha256(content).hexdigest(),
-                milliseconds=milliseconds_per_image(classify, self._images.test),
+                milliseconds=milliseconds,
                 agreement=found,
                 calibration=method and f"{method} of {len(self._images.calibration)} training images",
             )
