@@ -23,6 +23,7 @@ from ferflow.models.saving import save_model
 from ferflow.tracking.store import Store, connect
 
 NAME = "ferflow-test"
+SECONDS = 0.3  # between two looks for a newer champion
 _TAGS = {"dataset": "sample", "val_macro_f1": "0.7435", "test_macro_f1": "0.7565"}
 
 
@@ -36,17 +37,38 @@ class RunningPage:
         store: What it reads versions from.
         temporary: The folder that it takes for temporary files.
         told: The lines that it wrote.
+        log: What it did: see `_WATCH`.
     """
 
     address: str
     process: subprocess.Popen[str]
     store: Store
     temporary: Path
+    log: Path
     told: list[str] = field(default_factory=list)
 
     def files(self) -> list[Path]:
         """Whatever lies in its temporary folder."""
         return [path for path in self.temporary.rglob("*") if path.is_file()]
+
+    def done(self) -> list[str]:
+        """Each file that it made, program that it started, and address that it asked, since its start."""
+        return self.log.read_text().splitlines()
+
+
+#: Is imported by the process before all else. A file that is made and removed is noted, too.
+_WATCH = """
+import os, sys
+
+log = os.open(os.environ["WATCH_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+asked = {"socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.posix_spawn"}
+
+def watch(event, arguments):
+    if event in asked or (event == "open" and arguments[2] & os.O_CREAT):
+        os.write(log, f"{event} {arguments[:2]!r}\\n".encode())
+
+sys.addaudithook(watch)
+"""
 
 
 def tiny_network(seed: int) -> keras.Model:
@@ -106,12 +128,16 @@ def set_champion(store: Store, number: str) -> None:
 @pytest.fixture(scope="session")
 def running(store_of_models: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
     folder, temporary = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("temporary")
+    watching = tmp_path_factory.mktemp("watching")
+    (watching / "sitecustomize.py").write_text(_WATCH)
     environment = os.environ | {
         "MLFLOW_TRACKING_URI": store_of_models.uri,
         "TMPDIR": str(temporary),
-        "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
+        "PYTHONPATH": f"{watching}{os.pathsep}{Path(__file__).parents[2] / 'src'}",
+        "WATCH_LOG": str(watching / "log"),
     }
     command = [sys.executable, "-m", "ferflow.demo", "--model", f"models:/{NAME}@champion", "--port", "0"]
+    command += ["--seconds", str(SECONDS)]
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -128,7 +154,7 @@ def running(store_of_models: Store, tmp_path_factory: pytest.TempPathFactory) ->
                 break
         else:
             raise AssertionError("".join(told))
-        page = RunningPage(found[0], process, store_of_models, temporary, told)
+        page = RunningPage(found[0], process, store_of_models, temporary, watching / "log", told)
         # What nobody reads would stop it once the pipe is full.
         threading.Thread(target=lambda: told.extend(process.stdout or ()), daemon=True).start()
         yield page

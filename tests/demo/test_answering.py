@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image
 
 from ferflow.demo import answering as module
 from ferflow.demo.answering import MOST_BYTES, Answering
-from ferflow.demo.offer import Models
+from ferflow.demo.offer import Models, Registry
 from ferflow.demo.samples import samples
 from ferflow.errors import FerflowError
 from ferflow.serving.classifiers import OpenedModel
@@ -63,14 +64,31 @@ def test_what_is_a_face_already_is_not_searched_for_one() -> None:
 
 
 def test_a_model_that_cannot_be_looked_into_says_so() -> None:
-    assert "has no map" in answering().answer(question(PHOTO))["answer"]
+    assert "There is no map" in answering().answer(question(PHOTO))["answer"]
+
+
+def test_a_map_that_fails_costs_nobody_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("a step\nthat nobody thought of")
+
+    monkeypatch.setattr("ferflow.models.inspection.explained.explained", fail)
+    given = dataclasses.replace(invented.opened(), keras=object())
+    found = answering(models=Models(given, None)).answer(question(PHOTO))
+    assert found["said"] == "2 faces: all happy" and found["answer"].count("There is no map") == 2
+    assert capsys.readouterr().err == "warning: no map of invented: a step that nobody thought of\n"
 
 
 def test_two_models_are_put_side_by_side() -> None:
     models = Models(invented.opened(number="1"), lambda number: invented.opened("sad", number))
     found = answering(models=models).answer(question(PHOTO, first="1", second="2"))
-    assert found["said"] == "2 faces: the models agree on 0 of 2"
+    assert found["said"] == "2 faces: the models differ on 2"
     assert found["answer"].count("they differ") == 2 and found["answer"].count("<table") == 4
+    one = answering(invented.Detector((60, 80, 200, 220)), models).answer(
+        question(PHOTO, first="1", second="2")
+    )
+    assert one["said"] == "One face: the models differ (happy, sad)"
     same = answering(models=models).answer(question(PHOTO, first="2", second="2"))
     assert same["said"] == "2 faces: both models say all sad"
 
@@ -82,13 +100,17 @@ def test_two_models_are_put_side_by_side() -> None:
         (b"This is a text.\n" * 9, "not an image"),
         (invented.huge_png(), "too many pixels"),
         (invented.animation(), "3 frames in one file"),
-        (PHOTO[:4000], "damaged image"),
+        (PHOTO[:4000], "used: damaged image."),
+        (b"\0\0\0\x18ftypheic" + bytes(99), "HEIC is not read. Save it as JPEG."),
     ],
 )
 def test_what_is_no_picture_is_told_with_a_remedy(content: bytes, words: str) -> None:
     found = answering().answer(question(content))
     assert words in found["said"] and found["said"].endswith(".")
-    assert words in found["answer"] and "<table" not in found["answer"]
+    assert words.partition(".")[0] in found["answer"] and "<table" not in found["answer"]
+    assert "its source" not in found["said"] and "remove" not in found["said"], (
+        "who asks has no folder to mend"
+    )
 
 
 def test_sixteen_bits_are_a_picture_like_any_other() -> None:
@@ -122,12 +144,19 @@ def test_a_model_that_cannot_be_opened_tells_the_page_nothing_of_this_machine(
     def fail(number: str) -> OpenedModel:
         raise FerflowError(f"/home/ada/secret/{number} is missing: https://ada:word@store.example.org")
 
+    registry = Registry(lambda: ({"7": "version 7 (gone)", "1": "version 1"}, "1"))
     models = Models(invented.opened(number="1"), fail)
-    found = answering(models=models).answer(question(PHOTO, first="7"))
-    assert found["said"] == "This model cannot be opened now. The terminal says why."
+    page = Answering(models, registry, invented.Detector((60, 80, 200, 220)), samples())
+    found = page.answer(question(PHOTO, first="7"))
+    assert found["said"] == "Version 7 (gone) cannot be opened now. The terminal says why."
+    assert found["models"] == "", "whose facts were there is not what was asked for"
     assert "secret" not in str(found)
     told = capsys.readouterr().err
     assert "/home/ada/secret/7" in told and "word" not in told
+    both = page.answer(question(PHOTO, first="7", second="1"))
+    assert both["said"] == "One face: happy. Version 7 (gone) cannot be opened now."
+    assert both["answer"].count("<table") == 1 and 'id="closed"' in both["answer"]
+    assert both["models"].count("modelfacts") == 1
 
 
 def test_a_defect_of_ours_tells_the_page_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,9 @@ from ferflow.demo.answering import Answering
 from ferflow.demo.blocks import page
 from ferflow.demo.doors import MOST_BYTES_OF_A_QUESTION, QUESTION
 from ferflow.demo.offer import Models
+from ferflow.demo.port import is_loopback
 from ferflow.demo.samples import samples
-from ferflow.demo.server import application, is_loopback
+from ferflow.demo.server import application
 
 from . import invented
 
@@ -44,7 +45,7 @@ def app(folder: Path) -> Iterator[Any]:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
         # Where Gradio makes a page outside of a loop, it makes some and leaves them open.
         patch.setattr(asyncio, "new_event_loop", noted)
-        made = application(page(answering, given, Models.GIVEN, samples()), "127.0.0.1")
+        made = application(page(answering, given, Models.GIVEN, samples()), "127.0.0.1", ["Demo.example.org"])
     yield made
     for loop in loops:
         loop.close()
@@ -190,6 +191,32 @@ def test_another_page_cannot_ask(client: TestClient) -> None:
     assert ask(client, asked, origin="https://example.org").status_code == 403
     assert ask(client, asked, origin="null").status_code == 403
     assert ask(client, asked, origin=f"http://{HOST}").status_code == 200
+
+
+def test_the_names_of_a_server_in_front_are_known(app: Any, client: TestClient) -> None:
+    asked = {"sample": "astronaut", "first": "given"}
+    assert ask(client, asked, origin="https://demo.example.org").status_code == 200, "nginx as it is"
+    assert ask(client, asked, origin="https://demo.example.org.evil.org").status_code == 403
+    assert ask(client, asked, origin="http://localhost:3000").status_code == 403, (
+        "another page of this machine"
+    )
+    there = TestClient(app, base_url="https://demo.example.org")
+    assert ask(there, asked, origin="https://demo.example.org").status_code == 200
+    for name in ("LOCALHOST", "localhost."):
+        assert client.get("/", headers={"host": f"{name}:7860"}).status_code == 200
+
+
+def test_a_server_in_front_that_says_so_has_the_page_ask_through_it(client: TestClient) -> None:
+    headers = {"host": "demo.example.org", "x-forwarded-proto": "https"}
+    assert '"root":"https://demo.example.org"' in client.get("/", headers=headers).text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b"null", b"[" * 100_000, b'{"component_id": 99999}', b'{"component_id": []}']
+)
+def test_what_is_no_question_is_not_found(client: TestClient, content: bytes) -> None:
+    kind = {"content-type": "application/json"}
+    assert client.post(QUESTION, content=content, headers=kind).status_code == 404
 
 
 def test_another_name_for_this_machine_is_not_answered(app: Any) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ferflow.demo import offer
 from ferflow.demo.offer import Models, Registry, Standing
 from ferflow.errors import FerflowError
 from ferflow.serving.classifiers import OpenedModel
@@ -34,9 +34,8 @@ def test_a_registry_is_asked_once_in_some_seconds_whoever_asks(monkeypatch: pyte
 
 
 def test_a_dead_store_keeps_nobody_waiting_and_is_told_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(offer, "_SECONDS_BETWEEN", -1.0)
     alive, answer = [True], threading.Event()
 
     def ask() -> tuple[Mapping[str, str], str | None]:
@@ -45,7 +44,7 @@ def test_a_dead_store_keeps_nobody_waiting_and_is_told_once(
         assert answer.wait(10)
         raise FerflowError("the store https://ada:word@store.example.org does not work")
 
-    registry = Registry(ask)
+    registry = Registry(ask, seconds=-1)
     registry.standing(wait=True)
     alive[0] = False
     assert registry.standing() == Standing({"3": "version 3"}, "3"), "while the store hangs"
@@ -71,6 +70,32 @@ def test_models_are_opened_when_they_are_asked_for_and_few_stay_open() -> None:
         assert models.predictor(key).model.details["version"] == key
     # Opening 4 closes 2, which was not asked for the longest.
     assert opened == ["2", "3", "4"]
+
+
+def test_a_model_that_is_being_opened_keeps_nobody_waiting_who_asks_for_another_one() -> None:
+    opened: list[str] = []
+    started, go_on = threading.Event(), threading.Event()
+
+    def open_version(number: str) -> OpenedModel:
+        opened.append(number)
+        started.set()
+        assert go_on.wait(10)
+        if number == "3":
+            raise FerflowError("version 3 is gone")
+        return invented.opened(number=number)
+
+    models = Models(invented.opened(number="1"), open_version)
+    with ThreadPoolExecutor() as threads:
+        coming = [threads.submit(models.predictor, "2") for _ in range(2)]
+        assert started.wait(10)
+        assert models.predictor("1").model.details["version"] == "1"
+        go_on.set()
+        assert coming[0].result(10) is coming[1].result(10)
+    assert opened == ["2"]
+    for _ in range(2):
+        with pytest.raises(FerflowError, match="gone"):
+            models.predictor("3")
+    assert opened == ["2", "3", "3"], "it may be back"
 
 
 @pytest.mark.parametrize("key", ["", "given", "champion", "../1", "/etc/passwd", "models:/other/1"])

@@ -4,6 +4,7 @@ import base64
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from ferflow.demo import pictures
@@ -29,6 +30,19 @@ def test_colour_is_where_the_heat_is() -> None:
     half = len(shown) // 2
     assert saturation[: half - 20, : half - 20].min() > 60
     assert saturation[half + 20 :, half + 20 :].max() < 10
+
+
+def test_heat_is_drawn_by_its_largest_value() -> None:
+    """The mean of several networks' maps is nowhere 1."""
+    face = Image.new("L", (48, 48), 128)
+    heat = np.linspace(0, 1, 48 * 48, dtype=np.float32).reshape(48, 48)
+    assert pictures.with_heat(face, (heat / 4).astype(np.float32)) == pictures.with_heat(face, heat)
+
+
+def test_no_copy_is_made_of_a_large_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = Image.new("RGB", (3000, 2000))
+    monkeypatch.setattr(large, "copy", lambda: pytest.fail("a copy"))
+    assert opened(pictures.whole(large)).size == (1400, 933)
 
 
 def test_the_samples_are_small_and_nobody_s() -> None:

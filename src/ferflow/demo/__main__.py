@@ -1,4 +1,4 @@
-"""The page to try a model: `python -m ferflow.demo [--model champion] [--host 127.0.0.1] [--port 7860]`."""
+"""The page to try a model: `python -m ferflow.demo [--model champion] [--host …] [--port …] [--name …]`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from ferflow.demo.port import address, bound, is_loopback
 from ferflow.errors import FerflowError
 from ferflow.serving.opening import CHAMPION
 from ferflow.stage import heavy_imports, run
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 PORT: Final = 7860
+#: Between two looks for a newer champion.
+SECONDS: Final = 5.0
 
 
 def main() -> None:
@@ -28,20 +31,20 @@ def main() -> None:
     arguments = _arguments()
     if importlib.util.find_spec("gradio") is None:
         raise FerflowError("the page needs Gradio, which is not installed: pip install 'ferflow[demo]'.")
-    from ferflow.demo.server import bound, is_loopback, private_folder, serve
+    with bound(arguments.host, arguments.port) as listening:
+        from ferflow.demo.server import private_folder, serve
 
-    with bound(arguments.host, arguments.port) as listening, private_folder():
-        host, port = listening.getsockname()[:2]
         if not is_loopback(arguments.host):
-            _say(f"warning: whoever reaches {host} can use the page: it asks for no password.")
+            _say("warning: whoever reaches this machine can use the page: it asks for no password.")
         _say(f"opening {arguments.model} and the face detector …")
-        page = _page(arguments.model)
-        shown = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-        print(f"the page is open: http://{shown}:{port} (Ctrl-C ends it)", flush=True)
-        serve(page, listening, arguments.host)
+        with private_folder():
+            page = _page(arguments.model, arguments.seconds)
+            where = address(arguments.host, listening.getsockname()[1])
+            print(f"the page is open: {where} (Ctrl-C ends it)", flush=True)
+            serve(page, listening, arguments.host, arguments.name)
 
 
-def _page(model: str) -> gr.Blocks:
+def _page(model: str, seconds: float) -> gr.Blocks:
     """Return the page, all that answers it opened and tried once: the first picture waits for nothing."""
     from ferflow.demo.answering import Answering
     from ferflow.demo.blocks import page
@@ -61,14 +64,15 @@ def _page(model: str) -> gr.Blocks:
             return stored_models.versions(name), stored_models.champion_number(name)
 
         models = Models(given, lambda number: open_model(f"models:/{name}/{number}"))
-        registry = Registry(ask)
+        # By the page's next look, the answer is a new one.
+        registry = Registry(ask, seconds=0.8 * seconds)
         registry.standing(wait=True)
     shown = samples()
     answering = Answering(models, registry, FaceDetector(), shown)
     for sample, each in shown.items():
         answering.answer({"sample": sample, "is_face": each.is_face, "first": models.given})
     with heavy_imports():
-        return page(answering, given, models.given, shown)
+        return page(answering, given, models.given, shown, seconds)
 
 
 def _arguments() -> argparse.Namespace:
@@ -84,6 +88,18 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--port", type=int, default=PORT, help="0 takes any that is free (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="the name of a server in front of it, demo.example.org; may be given several times",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        help="between two looks for a newer champion (default: %(default)s)",
     )
     return parser.parse_args()
 

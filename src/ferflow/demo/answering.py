@@ -18,7 +18,7 @@ from ferflow.demo import pictures
 from ferflow.demo.looking import Detector, Opinion, Seen, faces_in, opinions
 from ferflow.demo.offer import Models, Registry, Standing
 from ferflow.demo.samples import Sample
-from ferflow.demo.words import heading, model_facts, rendered
+from ferflow.demo.words import for_visitors, heading, model_facts, rendered
 from ferflow.errors import FerflowError, without_credentials
 from ferflow.serving.photographs import Photograph, read_photograph
 from ferflow.serving.predictor import Predictor
@@ -27,6 +27,7 @@ from ferflow.serving.predictor import Predictor
 MOST_BYTES: Final = 20 * 2**20
 #: Questions that wait at a time: each holds its picture in memory.
 _MOST_WAITING: Final = 8
+_SEE_TERMINAL: Final = "The terminal says why."
 
 
 class Question(BaseModel):
@@ -50,7 +51,7 @@ class Question(BaseModel):
 
 
 class Answering:
-    """Answers the page's questions, one at a time.
+    """Answers the page's questions, looking at one picture at a time.
 
     Args:
         models: The models that it may ask for.
@@ -78,15 +79,11 @@ class Answering:
             return _problem("Too many pictures are waiting. Try again in a moment.")
         try:
             question = Question.model_validate(asked)
-            with self._turn:
-                return self._answer(question)
+            return self._answer(question)
         except ValidationError:
             return _problem("The page is of another version than its server. Reload it.")
         except _UnusableError as error:
             return _problem(str(error))
-        except FerflowError as error:
-            print(f"error: {without_credentials(str(error))}", file=sys.stderr, flush=True)
-            return _problem("This model cannot be opened now. The terminal says why.")
         except Exception:
             traceback.print_exc()
             return _problem("Something went wrong here. The terminal says what.")
@@ -98,19 +95,43 @@ class Answering:
         return Standing() if self._registry is None else self._registry.standing()
 
     def _answer(self, question: Question) -> dict[str, Any]:
-        keys = [question.first, *([question.second] if question.second else [])]
-        asked = [self._models.predictor(key) for key in keys]
+        asked, closed = self._opened([question.first, *([question.second] if question.second else [])])
         champion = self.standing().champion
         facts = rendered("models.html.j2", models=[model_facts(each.model, champion) for each in asked])
         content = self._content(question)
+        if not asked:
+            return _problem(" ".join(closed), _SEE_TERMINAL, models=facts)
         if content is None:
-            return {"models": facts, "answer": "", "said": ""}
+            answer = (
+                rendered("problem.html.j2", words=" ".join(closed), remedy=_SEE_TERMINAL) if closed else ""
+            )
+            return {"models": facts, "answer": answer, "said": " ".join(closed)}
+        with self._turn:
+            found = self._answer_about(content, question.is_face, asked, closed)
+        return {"models": facts, **found}
+
+    def _opened(self, keys: Sequence[str]) -> tuple[list[Predictor], list[str]]:
+        """Return the models that can be opened, and what the page says of the others."""
+        asked, closed = [], []
+        for key in keys:
+            try:
+                asked.append(self._models.predictor(key))
+            except FerflowError as error:
+                print(f"error: {without_credentials(str(error))}", file=sys.stderr, flush=True)
+                title = self.standing().versions.get(key, "this model")
+                closed.append(f"{title[:1].upper()}{title[1:]} cannot be opened now.")
+        return asked, closed
+
+    def _answer_about(
+        self, content: bytes, is_face: bool, asked: Sequence[Predictor], closed: Sequence[str]
+    ) -> dict[str, Any]:
         start = time.perf_counter()
         try:
             photograph = read_photograph(content, in_colour=True)
         except RejectedImageError as error:
-            return _problem(f"This picture cannot be used: {error.reason}.", f"{error.remedy}.", models=facts)
-        faces = faces_in(photograph, None if question.is_face else self._detector)
+            reason, remedy = for_visitors(content, error)
+            return _problem(f"This picture cannot be used: {reason}.", remedy)
+        faces = faces_in(photograph, None if is_face else self._detector)
         said = [opinions(each, faces) for each in asked]
         shown = _shown(photograph, faces, asked, said)
         words = heading(said)
@@ -118,10 +139,11 @@ class Answering:
             "answer.html.j2",
             heading=words,
             seconds=time.perf_counter() - start,
-            is_face=question.is_face,
+            is_face=is_face,
+            closed=closed,
             **shown,
         )
-        return {"models": facts, "answer": answer, "said": words}
+        return {"answer": answer, "said": ". ".join([words, *closed])}
 
     def _content(self, question: Question) -> bytes | None:
         if question.sample is not None:
@@ -180,7 +202,6 @@ def _heat_picture(seen: Seen, opinion: Opinion) -> str | None:
 
 def _problem(words: str, remedy: str = "", *, models: str | None = None) -> dict[str, Any]:
     """Return an answer that is a problem; the facts of the models stay as they are unless given."""
-    remedy = remedy[:1].upper() + remedy[1:]
     answer = rendered("problem.html.j2", words=words, remedy=remedy)
     return {
         "answer": answer,

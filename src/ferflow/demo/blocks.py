@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from ferflow.demo.answering import MOST_BYTES, Answering
-from ferflow.demo.offer import Standing
+from ferflow.demo.offer import Models, Standing
 from ferflow.demo.pictures import thumbnail
 from ferflow.demo.samples import Sample
 from ferflow.demo.words import model_facts, rendered
@@ -19,7 +19,6 @@ from ferflow.serving.opening import CHAMPION
 if TYPE_CHECKING:
     import gradio as gr
 
-_SECONDS_BETWEEN_POLLS: Final = 5
 #: Read by Gradio and by what it imports when they are imported.
 _ENVIRONMENT: Final = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -42,7 +41,9 @@ def import_gradio() -> Any:
     return gradio
 
 
-def page(answering: Answering, given: OpenedModel, key: str, samples: Mapping[str, Sample]) -> gr.Blocks:
+def page(
+    answering: Answering, given: OpenedModel, key: str, samples: Mapping[str, Sample], seconds: float = 5.0
+) -> gr.Blocks:
     """Return the page.
 
     Args:
@@ -50,13 +51,14 @@ def page(answering: Answering, given: OpenedModel, key: str, samples: Mapping[st
         given: The model that it opens with.
         key: What `answering` knows this model by.
         samples: The sample pictures by name.
+        seconds: Between two looks for a newer champion.
     """
     gradio = import_gradio()
     standing = answering.standing()
     blocks: gr.Blocks = gradio.Blocks(title=_title(given), analytics_enabled=False)
     with blocks:
         gradio.HTML(
-            page_html(given, key, samples, standing),
+            page_html(given, key, samples, standing, seconds),
             js_on_load=_resource("page.js"),
             server_functions=[_answer(answering), _standing(answering)],
             apply_default_css=False,
@@ -64,12 +66,15 @@ def page(answering: Answering, given: OpenedModel, key: str, samples: Mapping[st
     return blocks
 
 
-def page_html(given: OpenedModel, key: str, samples: Mapping[str, Sample], standing: Standing) -> str:
+def page_html(
+    given: OpenedModel, key: str, samples: Mapping[str, Sample], standing: Standing, seconds: float
+) -> str:
     """Return the page's HTML as it is before the first question; arguments as of `page`."""
     choices = choices_of(standing) or [(key, given.title)]
     settings = {
         "mostBytes": MOST_BYTES,
-        "pollSeconds": _SECONDS_BETWEEN_POLLS,
+        # Of a model in no registry there is nothing to ask.
+        "pollSeconds": None if key == Models.GIVEN else seconds,
         # Whose place a newer one takes; a model that was chosen otherwise stays.
         "champion": key if _is_champion(given) else None,
     }

@@ -6,8 +6,9 @@ comes with the question about it, in memory, and its answer goes back the same w
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from starlette.responses import PlainTextResponse
@@ -17,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MOST_BYTES_OF_A_QUESTION: Final = 28 * 2**20
 QUESTION: Final = "/gradio_api/component_server"
 
+_TOO_LARGE: Final = "This picture is too large."
+_NOT_HERE: Final = "not found"
 _READABLE: Final = re.compile(r"/|/theme\.css|/favicon\.ico|/manifest\.json|/(assets|static)/[\w./-]+")
 _HEADERS: Final[Mapping[bytes, bytes]] = {
     # Gradio makes functions of text, and marks its elements' styles; no address but this server's is asked.
@@ -35,13 +38,23 @@ class Doors:
 
     Args:
         app: Gradio's.
+        components: Whose functions may be called, by their ids; what else is called does not exist.
         hosts: The names by which a browser may call this server; None lets it have any. On the loopback
             device, another name is that of a page elsewhere which had its name point here.
+        names: The names of a server in front of this one, which passes on questions of its own pages.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        components: Collection[int],
+        hosts: Collection[str] | None,
+        names: Collection[str] = (),
+    ) -> None:
         self._app = app
-        self._hosts = hosts
+        self._components = components
+        self._hosts = None if hosts is None else {*hosts, *names}
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -58,30 +71,49 @@ class Doors:
         if scope["method"] == "POST":
             content = await _body(receive)
             if content is None:
-                await _refuse(413, "too large")(scope, receive, send)
+                await _refuse(413, _TOO_LARGE)(scope, receive, send)
+                return
+            if not self._is_asked(content):
+                await _refuse(404, _NOT_HERE)(scope, receive, send)
                 return
             receive = _replayed(content, receive)
         await self._app(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> PlainTextResponse | None:
         host = headers.get("host", "")
-        if self._hosts is not None and re.sub(r":\d+$", "", host) not in self._hosts:
-            return _refuse(421, "not this server's name")
+        if self._hosts is not None and normal(host) not in self._hosts:
+            return _refuse(421, "This server does not have this name. Start it with --name and the name.")
         path, method = scope["path"], scope["method"]
         if method in {"GET", "HEAD"}:
-            return None if _READABLE.fullmatch(path) and ".." not in path else _refuse(404, "not found")
+            return None if _READABLE.fullmatch(path) and ".." not in path else _refuse(404, _NOT_HERE)
         if method != "POST" or path.rstrip("/") != QUESTION:
-            return _refuse(404, "not found")
+            return _refuse(404, _NOT_HERE)
         origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != host:
-            return _refuse(403, "not from this page")
+        if origin is not None and not self._is_own(origin.partition("://")[2], host):
+            return _refuse(
+                403, "The server does not know this page's name. Start it with --name and the name."
+            )
         # Another type would be a form with files.
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            return _refuse(415, "JSON, please")
+            return _refuse(415, "This is no question of the page's.")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MOST_BYTES_OF_A_QUESTION:
-            return _refuse(413, "too large")
+            return _refuse(413, _TOO_LARGE)
         return None
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        return origin.lower() == host.lower() or normal(origin) in self._names
+
+    def _is_asked(self, content: bytes) -> bool:
+        try:
+            return json.loads(content)["component_id"] in self._components
+        except (ValueError, TypeError, LookupError, RecursionError):
+            return False
+
+
+def normal(name: str) -> str:
+    """Return a host's name as it is compared: without its port, in lower case, without a final dot."""
+    return re.sub(r":\d+$", "", name).lower().removesuffix(".")
 
 
 async def _body(receive: Receive) -> bytes | None:

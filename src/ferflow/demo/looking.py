@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ferflow.data.decode import face
+from ferflow.errors import without_credentials
 from ferflow.serving.answers import Box, Face
 from ferflow.serving.faces import DetectedFace
 from ferflow.serving.photographs import Photograph
@@ -94,7 +96,13 @@ def _heat(predictor: Predictor, faces: Sequence[Seen], said: Sequence[Face]) -> 
     height, _, channels = model.image_shape
     crops = np.stack([np.asarray(face(seen.crop, height)[0], dtype=np.uint8) for seen in faces])
     images = np.repeat(crops[..., None], channels, axis=3)
-    maps = explained(model.keras, images, [model.labels.index(each.emotion) for each in said])
+    try:
+        maps = explained(model.keras, images, [model.labels.index(each.emotion) for each in said])
+    except Exception as error:
+        # A network of somebody's own may have steps that nobody thought of; it has an answer all the same.
+        told = without_credentials(" ".join(str(error).split()))
+        print(f"warning: no map of {model.title}: {told[:300]}", file=sys.stderr, flush=True)
+        return [None] * len(faces)
     return [None] * len(faces) if maps is None else list(maps)
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,8 +19,6 @@ from ferflow.serving.predictor import Predictor
 _KEPT_OPEN: Final = 3
 #: For a store that answers at once: what it says is told without delay.
 _SECONDS_TO_WAIT: Final = 0.5
-#: Between two questions to the registry, however many pages are open.
-_SECONDS_BETWEEN: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +41,14 @@ class Registry:
 
     Args:
         ask: Returns the versions by number and the champion's number, or raises a `FerflowError`.
+        seconds: Between two questions to it, however many pages are open.
     """
 
-    def __init__(self, ask: Callable[[], tuple[Mapping[str, str], str | None]]) -> None:
+    def __init__(
+        self, ask: Callable[[], tuple[Mapping[str, str], str | None]], *, seconds: float = 4.0
+    ) -> None:
         self._ask = ask
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._asking: threading.Thread | None = None
         self._asked = float("-inf")
@@ -59,7 +62,7 @@ class Registry:
         """
         with self._lock:
             is_asking = self._asking is not None and self._asking.is_alive()
-            if not is_asking and time.monotonic() - self._asked > _SECONDS_BETWEEN:
+            if not is_asking and time.monotonic() - self._asked > self._seconds:
                 self._asked = time.monotonic()
                 # A daemon: a store that does not answer must not keep the page from ending.
                 self._asking = threading.Thread(target=self._refresh, daemon=True, name="registry")
@@ -93,19 +96,42 @@ class Models:
         self._open_version = open_version
         self._lock = threading.Lock()
         self._open = OrderedDict({self.given: Predictor(given)})
+        self._opening: dict[str, Future[Predictor]] = {}
 
     def predictor(self, key: str) -> Predictor:
-        """Return an opened model.
+        """Return an opened model; who asks for one that is being opened waits for that.
 
         Raises:
             FerflowError: There is none of this key, or it cannot be opened.
         """
         with self._lock:
-            if key not in self._open:
-                if self._open_version is None or not key.isdecimal():
-                    raise FerflowError(f"there is no model '{key}': reload the page.")
-                self._open[key] = Predictor(self._open_version(key))
-                while len(self._open) > _KEPT_OPEN:
-                    self._open.popitem(last=False)
-            self._open.move_to_end(key)
-            return self._open[key]
+            if key in self._open:
+                self._open.move_to_end(key)
+                return self._open[key]
+            if self._open_version is None or not key.isdecimal():
+                raise FerflowError(f"there is no model '{key}': reload the page.")
+            coming = self._opening.get(key)
+            is_ours = coming is None
+            if coming is None:
+                coming = self._opening[key] = Future()
+        if is_ours:
+            self._finish(key, coming, self._open_version)
+        return coming.result()
+
+    def _finish(
+        self, key: str, coming: Future[Predictor], open_version: Callable[[str], OpenedModel]
+    ) -> None:
+        """Open a version, for all who wait for it; nobody waits for it who asks for another one."""
+        try:
+            opened = Predictor(open_version(key))
+        except BaseException as error:
+            with self._lock:
+                del self._opening[key]
+            coming.set_exception(error)
+            return
+        with self._lock:
+            del self._opening[key]
+            self._open[key] = opened
+            while len(self._open) > _KEPT_OPEN:
+                self._open.popitem(last=False)
+        coming.set_result(opened)

@@ -18,17 +18,21 @@ _QUALITY: Final = 88
 _FACE_SIDE: Final = 240
 _THUMBNAIL: Final = 128
 
-#: The colours of the overlays in the report: from nothing to ever brighter, on a gray face.
-_HEAT: Final = LinearSegmentedColormap.from_list(
-    "ferflow_heat", [(0.84, 0.37, 0.0, 0.0), (0.84, 0.37, 0.0, 0.4), (1.0, 0.82, 0.25, 0.7)]
-)
+#: From nothing over blue to yellow, on a gray face: far from skin, and told apart by all eyes.
+_HEAT_COLORS: Final = ("#0b5a9600", "#0b5a968c", "#1f9e9ab3", "#ffe14dcc")
+_HEAT: Final = LinearSegmentedColormap.from_list("ferflow_heat", _HEAT_COLORS)
+#: The same for the page.
+SCALE: Final = f"linear-gradient(to right, {', '.join(_HEAT_COLORS)})"
 
 
 def whole(picture: Image.Image) -> str:
     """Return a picture for the page, as a `data:` address: no file is made of it."""
-    small = picture.copy()
-    small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return _address(small)
+    share = _LONGEST_SIDE / max(picture.size)
+    if share < 1:
+        width, height = (max(1, round(share * side)) for side in picture.size)
+        # A copy to shrink would be as large as the picture.
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return _address(picture)
 
 
 def thumbnail(content: bytes) -> str:
@@ -49,8 +53,11 @@ def with_heat(face: Image.Image, heat: npt.NDArray[np.float32]) -> str:
 
     Args:
         face: In gray (mode `L`), of any size.
-        heat: How much each place spoke for it, in [0, 1], of shape (H, W) of the network's images.
+        heat: How much each place spoke for it, at least 0, of shape (H, W) of the network's images; drawn by
+            its largest value, which is below 1 in the mean of several networks.
     """
+    largest = float(heat.max(initial=0))
+    heat = heat / largest if largest > 0 else heat
     gray = np.asarray(_enlarged(face), dtype=np.float64)[..., None]
     levels = Image.fromarray(heat.astype(np.float32)).resize(
         (_FACE_SIDE, _FACE_SIDE), Image.Resampling.BICUBIC

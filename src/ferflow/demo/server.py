@@ -1,61 +1,25 @@
-"""The page on a port: bound before anything is opened, served until it is interrupted, leaving no file."""
+"""The page on a port: served until it is interrupted, leaving no file."""
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import socket
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ferflow.demo.blocks import import_gradio
-from ferflow.demo.doors import Doors
-from ferflow.errors import FerflowError
+from ferflow.demo.doors import Doors, normal
+from ferflow.demo.port import is_loopback
 
 if TYPE_CHECKING:
     import gradio as gr
 
 _SECONDS_TO_FINISH: Final = 2
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """Return a socket at an address, on which nobody is served yet.
-
-    Raises:
-        FerflowError: The port is taken or may not be used, or there is no such host.
-    """
-    try:
-        if not 0 <= port < 2**16:
-            raise OverflowError
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    except (socket.gaierror, OverflowError, UnicodeError):
-        raise FerflowError(f"there is no address '{host}' with port {port} on this machine.") from None
-    found = socket.socket(family)
-    # What the last page left in the port's queue of closed connections does not keep it.
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((host, port))
-        # Reserves it too where another one has bound it the same way; nobody is answered until the page is.
-        found.listen()
-    except OSError as error:
-        found.close()
-        raise FerflowError(
-            f"port {port} of {host} cannot be used ({error.strerror}): choose another one with --port."
-        ) from None
-    return found
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach what listens on a host."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+#: A page takes six while it opens; a question may hold its picture, 28 MB.
+_MOST_CONNECTIONS: Final = 64
 
 
 @contextlib.contextmanager
@@ -69,21 +33,23 @@ def private_folder() -> Iterator[None]:
         yield
 
 
-def serve(blocks: gr.Blocks, bound_socket: socket.socket, host: str) -> None:
+def serve(blocks: gr.Blocks, bound_socket: socket.socket, host: str, names: Collection[str] = ()) -> None:
     """Serve the page until the process is interrupted or asked to end.
 
     Args:
         blocks: The page.
         bound_socket: Where.
         host: The name that was asked for.
+        names: Those of a server in front of it.
     """
     import uvicorn
 
     config = uvicorn.Config(
-        application(blocks, host),
+        application(blocks, host, names),
         log_level="warning",
         # Pages keep a connection open.
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        limit_concurrency=_MOST_CONNECTIONS,
         server_header=False,
         ws="none",
     )
@@ -91,8 +57,8 @@ def serve(blocks: gr.Blocks, bound_socket: socket.socket, host: str) -> None:
         uvicorn.Server(config).run(sockets=[bound_socket])
 
 
-def application(blocks: gr.Blocks, host: str) -> Any:
-    """Return the page as an ASGI application, behind its doors."""
+def application(blocks: gr.Blocks, host: str, names: Collection[str] = ()) -> Any:
+    """Return the page as an ASGI application, behind its doors; arguments as of `serve`."""
     gr = import_gradio()
     from fastapi import FastAPI
 
@@ -111,8 +77,8 @@ def application(blocks: gr.Blocks, host: str) -> Any:
             pwa=False,
             enable_monitoring=False,
         )
-    names = frozenset({host, "localhost", "127.0.0.1", "[::1]"}) if is_loopback(host) else None
-    return Doors(app, names)
+    own = {host.lower(), "localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else None
+    return Doors(app, frozenset(blocks.blocks), own, [normal(name) for name in names])
 
 
 def _theme(gr: Any) -> Any:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from jinja2 import BaseLoader, Environment, StrictUndefined
 
+from ferflow.data.decode import RejectedImageError
+from ferflow.demo import pictures
 from ferflow.demo.looking import Opinion
 from ferflow.serving.classifiers import OpenedModel
 from ferflow.serving.opening import CHAMPION
@@ -18,8 +20,16 @@ from ferflow.style import percent
 _FACTS: Final = (
     ("dataset", "trained on"),
     ("val_macro_f1", "validation macro-F1"),
-    ("test_macro_f1", "test macro-F1"),
 )
+#: What a file of Apple's cameras begins with.
+_HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
+#: For who has no folder to mend.
+_REMEDIES: Final = {
+    "empty file": "",
+    "not an image": "Save it as JPEG or PNG.",
+    # Without what a library says of it.
+    "damaged image": "",
+}
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -42,12 +52,29 @@ def heading(said: Sequence[Sequence[Opinion]]) -> str:
     same = sum(len(set(of_face)) == 1 for of_face in zip(*emotions, strict=True))
     if same == len(emotions[0]):
         return f"{count}: both models say {_in_words(emotions[0])}"
-    return f"{count}: the models agree on {same} of {len(emotions[0])}"
+    if len(emotions[0]) == 1:
+        return f"{count}: the models differ ({emotions[0][0]}, {emotions[1][0]})"
+    return f"{count}: the models differ on {len(emotions[0]) - same}"
 
 
 def _in_words(emotions: Sequence[str]) -> str:
     several_alike = len(emotions) > 1 and len(set(emotions)) == 1
     return f"all {emotions[0]}" if several_alike else ", ".join(emotions)
+
+
+def for_visitors(content: bytes, error: RejectedImageError) -> tuple[str, str]:
+    """Return why a file is no picture, and what who chose it can do, or nothing.
+
+    Args:
+        content: The file.
+        error: What was found, in the words for those who keep data sets.
+    """
+    if content[4:8] == b"ftyp" and content[8:12] in _HEIC:
+        return "HEIC is not read", "Save it as JPEG."
+    for reason, remedy in _REMEDIES.items():
+        if error.reason.startswith(reason):
+            return reason, remedy
+    return error.reason, f"{error.remedy[:1].upper()}{error.remedy[1:]}."
 
 
 def model_facts(model: OpenedModel, champion: str | None) -> dict[str, Any]:
@@ -78,6 +105,7 @@ def _environment() -> Environment:
         autoescape=True, loader=_Resources(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["percent"] = percent
+    environment.globals["scale"] = pictures.SCALE
     return environment
 
 
