@@ -16,9 +16,9 @@ from ferflow.demo.answering import Answering
 from ferflow.demo.blocks import page
 from ferflow.demo.doors import MOST_BYTES_OF_A_QUESTION, QUESTION
 from ferflow.demo.offer import Models
-from ferflow.demo.port import is_loopback
 from ferflow.demo.samples import samples
 from ferflow.demo.server import application
+from ferflow.serving.ports import is_loopback
 
 from . import invented
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ferflow.demo.port import address, bound
 from ferflow.demo.server import private_folder
 from ferflow.errors import FerflowError
+from ferflow.serving.ports import address, bound
 
 
 def test_a_port_that_is_taken_is_told_in_one_line() -> None:

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from ferflow.demo.port import address, bound, is_loopback
 from ferflow.errors import FerflowError
 from ferflow.serving.opening import CHAMPION
+from ferflow.serving.ports import address, bound, is_loopback
 from ferflow.stage import heavy_imports, run
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ferflow.demo.blocks import import_gradio
 from ferflow.demo.doors import Doors, normal
-from ferflow.demo.port import is_loopback
+from ferflow.serving.ports import is_loopback
 
 if TYPE_CHECKING:
     import gradio as gr

@@ -1,7 +1,8 @@
-"""A port of this machine, bound before anything slow is done."""
+"""Where a server listens: looked at before anything is imported or opened for it."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 from ferflow.errors import FerflowError
@@ -32,3 +33,20 @@ def bound(host: str, port: int) -> socket.socket:
             f"port {port} of {host} cannot be used ({error.strerror}): choose another one with --port."
         ) from None
     return found
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach what listens on a host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds what listens on a host, which may be all of them."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - no address to go to
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
