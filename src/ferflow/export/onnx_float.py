@@ -1,10 +1,12 @@
-"""A Keras model as an ONNX file: the same model gives the same bytes, and what it is stands in the file."""
+"""A Keras model as an ONNX file, named by place, not by chance; what it is stands in the file."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib.metadata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import keras
@@ -30,7 +32,7 @@ def to_onnx(model: keras.Model, metadata: Mapping[str, str]) -> onnx.ModelProto:
         FerflowError: ONNX has no operation for a part of the model.
     """
     function, signature = function_of(model)
-    with told_as("ONNX cannot hold this model"):
+    with told_as("ONNX cannot hold this model"), _memory_freed_often():
         # It counts on in its names, and orders by them.
         tf2onnx.utils.INTERNAL_NAME = 1
         converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
@@ -52,6 +54,25 @@ def describe(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:
 def to_bytes(model: onnx.ModelProto) -> bytes:
     """Return the bytes of an ONNX file: equal models give equal ones."""
     return bytes(model.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def _memory_freed_often() -> Iterator[None]:
+    """Let Python look for unused objects often, among those made in the block.
+
+    tf2onnx copies a model, weights and all, in each of dozens of steps, and its copies refer to themselves:
+    left to Python's usual pace, they fill gigabytes.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.collect()
+    gc.set_threshold(1000, 2, 2)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+        gc.collect()
 
 
 def _name_by_place(graph: onnx.GraphProto) -> None:
