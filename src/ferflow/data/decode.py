@@ -21,9 +21,10 @@ T = TypeVar("T")
 Edges: TypeAlias = tuple[int, int, int, int]
 
 #: The formats of photographs. Pillow reads others, too: some with the help of another program, which a
-#: stranger's file must not start (EPS starts Ghostscript), and some that are no pictures (HDF5, GRIB).
+#: stranger's file must not start (EPS starts Ghostscript), some that it decodes before their size is known
+#: (ICO), and some that are no pictures (HDF5, GRIB).
 FORMATS: Final = (
-    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN",
+    "AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN",
     "TGA", "TIFF", "WEBP",
 )  # fmt: skip
 _MAX_PIXELS: Final = 89_000_000
