@@ -57,6 +57,19 @@ def test_colour_and_gray_are_both_upright() -> None:
     assert photograph.gray.size == photograph.colour.size == (20, 30)
 
 
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_that_was_turned_upright_is_not_turned_again(format_: str, orientation: int) -> None:
+    lying = Image.fromarray(noise(20, 30))
+    exif = lying.getexif()
+    exif[0x0112] = orientation
+    once = read_photograph(encoded(lying, format_, exif=exif), in_colour=True)
+    assert once.colour is not None
+    for picture in (once.gray, once.colour, once.colour.crop((0, 0, 10, 15))):
+        again = read_photograph(picture).gray
+        np.testing.assert_array_equal(np.asarray(again), np.asarray(picture.convert("L")))
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_levels_may_have_one_three_or_four_channels(channels: int) -> None:
     levels = np.full((5, 6, channels), 255, dtype=np.uint8)

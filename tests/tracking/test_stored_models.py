@@ -84,8 +84,11 @@ def test_a_run_without_a_model_says_what_has_one(store: Store) -> None:
 @pytest.mark.parametrize(
     ("find", "problem"),
     [
-        (lambda: stored_models.by_alias(NAME, "champoin"), "has the alias 'champoin'; there are version 2"),
-        (lambda: stored_models.by_number(NAME, "9" * 40), "has the version 999.*there are version 2"),
+        (
+            lambda: stored_models.by_alias(NAME, "champoin"),
+            "has no alias 'champoin'; it has version 2 .*champion is version 2, previous is version 1",
+        ),
+        (lambda: stored_models.by_number(NAME, "9" * 40), "has no version 999.*it has version 2"),
         (lambda: stored_models.by_alias("other", "champion"), "no model is registered as 'other' yet"),
         (lambda: stored_models.of_run("0" * 32), "there is no run 000"),
         (lambda: stored_models.at_address("models:/m-" + "0" * 32), "there is no model m-000"),

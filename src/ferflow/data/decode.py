@@ -33,6 +33,7 @@ _FIRST_IS_WHOLE: Final = frozenset({"MPO", "PSD"})
 #: Opening a pipe would wait for someone to write into it.
 _DO_NOT_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 _ORIENTATION_TAG: Final = 0x0112
+_ORIENTATION_IS_TOLD_BY: Final = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 #: How a picture is turned upright, by its EXIF orientation.
 _UPRIGHT: Final[dict[Any, Image.Transpose]] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -182,7 +183,13 @@ def _refuse_frames(image: Image.Image) -> None:
 
 def _upright(image: Image.Image) -> Image.Image:
     method = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG))
-    return image if method is None else image.transpose(method)
+    if method is None:
+        return image
+    turned = image.transpose(method)
+    # Or it would be turned again by whoever reads it once more.
+    for told in _ORIENTATION_IS_TOLD_BY:
+        turned.info.pop(told, None)
+    return turned
 
 
 def gray(image: Image.Image) -> Image.Image:

@@ -22,7 +22,7 @@ def open_model(name: str = CHAMPION) -> OpenedModel:
         name: One of:
 
             * an alias of the registered model (`champion`, `previous`, `challenger`) or a version's number;
-            * a path: a `.keras` file, an `.onnx` file of `make export`, or a folder that MLflow or DVC wrote;
+            * a path: a `.keras` file, an `.onnx` file of `make export`, or a folder of one of them;
             * the id of a run;
             * an address of MLflow's: `models:/ferflow@champion`, `models:/ferflow/3`, `runs:/…`.
 
@@ -51,8 +51,12 @@ def registered_model() -> str:
 
 
 def _open_path(path: Path) -> OpenedModel:
+    if path.suffix == ".tflite":
+        raise FerflowError(f"{path}: LiteRT files are not opened here: give model.onnx of the same export.")
     if path.suffix == ".onnx":
         return open_onnx(path)
+    if path.is_dir() and (path / "model.onnx").is_file():
+        return open_onnx(path / "model.onnx")
     if path.is_dir() and (path / "model.keras").is_file():
         return open_keras(path / "model.keras", path.name)
     if path.is_dir():

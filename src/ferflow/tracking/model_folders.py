@@ -34,7 +34,7 @@ def model_folder(place: str, called: str, *, changes: bool = False) -> Path:
         return Path(local_file_uri_to_path(place))
     copy = cache_folder() / "models" / sha256_of_json(place)[:32]
     if changes or not (copy / "MLmodel").is_file():
-        _fetch(place, called, copy)
+        _fetch(place, called, copy, changes=changes)
     return copy
 
 
@@ -43,7 +43,7 @@ def files_are_gone(called: str) -> str:
     return f"the files of {called} are gone, or it is no model of ferflow's: run `make register`."
 
 
-def _fetch(place: str, called: str, copy: Path) -> None:
+def _fetch(place: str, called: str, copy: Path, *, changes: bool) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     try:
         with told_alike(called), tempfile.TemporaryDirectory(dir=copy.parent) as temporary:
@@ -57,4 +57,7 @@ def _fetch(place: str, called: str, copy: Path) -> None:
     except MlflowException as error:
         if error.error_code in MISSING:
             raise FerflowError(files_are_gone(called)) from None
+        if changes:  # it is not the store of MLflow's that does not work
+            reason = str(error).splitlines()[0]
+            raise FerflowError(f"{reason}: for s3:// is ferflow[s3] needed, for gs:// ferflow[gs].") from None
         raise

@@ -75,7 +75,7 @@ def by_alias(registered_model: str, alias: str) -> StoredModel:
     with reading() as client:
         version = version_with(client, registered_model, alias)
         if version is None:
-            raise FerflowError(_no_such(client, registered_model, f"the alias '{alias}'"))
+            raise FerflowError(_no_such(client, registered_model, f"alias '{alias}'"))
         return _of_version(client, version)
 
 
@@ -89,7 +89,7 @@ def by_number(registered_model: str, number: str) -> StoredModel:
         # Looked for among all: a store answers a number beyond its own range with an error of its database.
         found = [each for each in versions_of(client, registered_model, {}) if str(each.version) == number]
         if not found:
-            raise FerflowError(_no_such(client, registered_model, f"the version {number}"))
+            raise FerflowError(_no_such(client, registered_model, f"version {number}"))
         # With its aliases, which a search leaves out.
         return _of_version(client, client.get_model_version(registered_model, number))
 
@@ -225,10 +225,11 @@ def _no_such(client: mlflow.MlflowClient, registered_model: str, wanted: str) ->
     found = versions_of(client, registered_model, {})
     if not found:
         return f"no model is registered as '{registered_model}' yet: run `make repro`."
+    held = client.get_registered_model(registered_model).aliases
+    named = ", ".join(f"{alias} is version {number}" for alias, number in sorted(held.items()))
     return (
-        f"no version of '{registered_model}' has {wanted}; there are "
-        f"{', '.join(title(version) for version in found)}; aliases are {aliases.CHAMPION}, "
-        f"{aliases.PREVIOUS} and {aliases.CHALLENGER}."
+        f"'{registered_model}' has no {wanted}; it has {', '.join(title(version) for version in found)}; "
+        f"{named or 'none of them has an alias'}."
     )
 
 
