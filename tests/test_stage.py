@@ -163,6 +163,9 @@ def test_threads_that_load_at_once_give_stderr_back(capfd: pytest.CaptureFixture
 def test_an_interrupt_waits_until_keras_is_imported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], end: signal.Signals
 ) -> None:
+    # What a shell starts in the background ignores it.
+    ignored = signal.signal(end, signal.default_int_handler)
+
     def import_keras(_name: str) -> None:
         signal.raise_signal(end)
         signal.raise_signal(end)
@@ -173,8 +176,11 @@ def test_an_interrupt_waits_until_keras_is_imported(
         with heavy_imports():
             print("went on")
 
-    with pytest.raises(SystemExit) as status:
-        run(main)
+    try:
+        with pytest.raises(SystemExit) as status:
+            run(main)
+    finally:
+        signal.signal(end, ignored)
     assert status.value.code == 130
     assert capsys.readouterr() == ("imported\n", "interrupted\n")
 
