@@ -111,12 +111,14 @@ def open_onnx(path: Path, threads: int | None = None) -> OpenedModel:
     except Exception as error:
         # onnxruntime has a class of its own for each kind of damage, derived from Exception alone.
         raise FerflowError(f"{path} is not a readable ONNX model ({str(error).splitlines()[0]}).") from None
-    (taken,) = session.get_inputs()
-    if taken.type != "tensor(uint8)" or height != width:
-        raise FerflowError(_NOT_OURS.format(path=path, problem="it does not take square images of bytes"))
-    name = taken.name
-    faces = np.zeros((1, height, width, channels), np.uint8)
-    _require_probabilities(path, session.run(None, {name: faces})[0], labels)
+    name = session.get_inputs()[0].name
+    try:
+        answer = session.run(None, {name: np.zeros((1, height, width, channels), np.uint8)})[0]
+    except Exception:
+        raise FerflowError(_NOT_OURS.format(path=path, problem="it does not take images of bytes")) from None
+    if height != width:
+        raise FerflowError(_NOT_OURS.format(path=path, problem="it does not take square images"))
+    _require_probabilities(path, answer, labels)
 
     def classify(faces: Images) -> Probabilities:
         return np.asarray(session.run(None, {name: faces})[0], dtype=np.float32)
