@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from ferflow.errors import FerflowError
-from ferflow.serving.opening import CHAMPION
+from ferflow.serving.opening import CHAMPION, MODEL_HELP
 from ferflow.serving.ports import address, bound, is_loopback
 from ferflow.stage import heavy_imports, run
 
@@ -80,8 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--model",
         default=CHAMPION,
-        help="an alias or a version of the registered model, a .keras or .onnx file, a run, an address of "
-        "MLflow's (default: %(default)s)",
+        help=MODEL_HELP,
     )
     parser.add_argument(
         "--host", default=LOOPBACK, help="where it listens (default: %(default)s, this machine)"

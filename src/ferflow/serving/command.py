@@ -18,7 +18,7 @@ from ferflow.errors import FerflowError
 from ferflow.progress import progress
 from ferflow.serving.answers import Answer
 from ferflow.serving.found_images import found_images
-from ferflow.serving.opening import CHAMPION
+from ferflow.serving.opening import CHAMPION, MODEL_HELP
 from ferflow.serving.predictor import BATCH_SIZE, Predictor
 from ferflow.serving.tables import CsvLines, as_json, as_table
 
@@ -45,8 +45,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "--model",
         default=CHAMPION,
-        help="an alias or a version of the registered model, a .keras or .onnx file, a run, an address of "
-        "MLflow's (default: %(default)s)",
+        help=MODEL_HELP,
     )
     parser.add_argument(
         "--faces", action="store_true", help="find the faces in each image; without, each image is one face"

@@ -11,6 +11,11 @@ from ferflow.serving.classifiers import OpenedModel, open_keras, open_onnx
 from ferflow.stage import settle_environment
 
 CHAMPION: Final = "champion"
+#: What commands say of their option for `open_model`.
+MODEL_HELP: Final = (
+    "an alias or a version of the registered model, a .keras or .onnx file, a run, an address of MLflow's "
+    "(default: %(default)s)"
+)
 #: The registered model where there is no params.yaml that names it.
 REGISTERED_MODEL: Final = "ferflow"
 
