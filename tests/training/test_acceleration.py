@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
@@ -9,99 +8,15 @@ import pytest
 import tensorflow as tf
 
 from ferflow.models.layers import BASE, classifier, image_input
-from ferflow.training.acceleration import FusedBatchNormalization, accelerate
+from ferflow.training.acceleration import accelerate
+from ferflow.training.devices import Precision
+from ferflow.training.fast_layers import ByteDropout, FusedBatchNormalization, MatrixGradientConv2D
 from ferflow.training.phases import set_trainable
 
 GENERATOR = np.random.default_rng(0)
-BATCHES = GENERATOR.normal(2.0, 3.0, (4, 6, 5, 7, 3)).astype("float32")
 IMAGES = GENERATOR.integers(0, 256, (16, 8, 8, 1), dtype=np.uint8)
 LABELS = np.arange(16, dtype=np.int32) % 7
-SHAPES = {"images": (None, 5, 7, 3), "vectors": (None, 3)}
 TENSORFLOW = keras.backend.backend() == "tensorflow"
-fused_only = pytest.mark.skipif(not TENSORFLOW, reason="the fused kernel is TensorFlow's")
-assert_close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4)
-
-
-def pair(shape: tuple[int | None, ...], **options: Any) -> list[Any]:
-    """Return the stock layer and the fused one, with equal weights that are not the initial ones."""
-    stock = keras.layers.BatchNormalization(momentum=0.8, name="norm", **options)
-    fused = FusedBatchNormalization.from_config(stock.get_config())
-    for layer in (stock, fused):
-        layer.build(shape)
-    weights = [GENERATOR.uniform(0.5, 2.0, weight.shape).astype("float32") for weight in stock.weights]
-    for layer in (stock, fused):
-        layer.set_weights(weights)
-    return [stock, fused]
-
-
-def of_shape(batch: Any, kind: str) -> Any:
-    return tf.constant(batch if kind == "images" else batch[:, 0, 0])
-
-
-@fused_only
-@pytest.mark.parametrize("options", [{}, {"epsilon": 0.1}, {"center": False}, {"scale": False}])
-@pytest.mark.parametrize("kind", SHAPES)
-def test_the_fused_layer_agrees_with_the_stock_layer(kind: str, options: dict[str, Any]) -> None:
-    stock, fused = pair(SHAPES[kind], **options)
-    before = stock.get_weights()
-    for batch in BATCHES:
-        x = of_shape(batch, kind)
-        assert_close(fused(x, training=True), stock(x, training=True))
-        assert_close(fused(x, training=False), stock(x, training=False))
-        for ours, theirs in zip(fused.get_weights(), stock.get_weights(), strict=True):
-            assert_close(ours, theirs)
-    assert not np.allclose(before[-1], stock.get_weights()[-1]), "no statistic has moved"
-
-
-@fused_only
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("kind", SHAPES)
-def test_the_gradients_agree(kind: str, training: bool) -> None:
-    x = of_shape(BATCHES[0], kind)
-    direction = of_shape(BATCHES[1], kind)
-    gradients = []
-    for layer in pair(SHAPES[kind]):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(layer(x, training=training) * direction)
-        gradients.append(tape.gradient(loss, [x, layer.gamma.value, layer.beta.value]))
-    for theirs, ours in zip(*gradients, strict=True):
-        assert float(tf.reduce_max(tf.abs(theirs))) > 0.01
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * float(tf.reduce_max(tf.abs(theirs))))
-
-
-@fused_only
-def test_a_frozen_layer_keeps_its_statistics() -> None:
-    _, fused = pair(SHAPES["images"])
-    fused.trainable = False
-    before = fused.get_weights()
-    x = tf.constant(BATCHES[0])
-    np.testing.assert_array_equal(fused(x, training=True), fused(x, training=False))
-    for now, then in zip(fused.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(now, then)
-
-
-@fused_only
-def test_inference_keeps_the_statistics() -> None:
-    _, fused = pair(SHAPES["images"])
-    before = fused.get_weights()
-    fused(tf.constant(BATCHES[0]), training=False)
-    for now, then in zip(fused.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(now, then)
-
-
-@fused_only
-def test_statistics_stay_in_full_precision() -> None:
-    fused = FusedBatchNormalization(dtype="mixed_bfloat16")
-    outputs = fused(tf.constant(BATCHES[0]), training=True)
-    assert outputs.dtype == tf.bfloat16
-    assert {weight.dtype for weight in fused.weights} == {"float32"}
-    stock = keras.layers.BatchNormalization()
-    expected = stock(tf.constant(BATCHES[0]), training=True)
-    np.testing.assert_allclose(tf.cast(outputs, tf.float32), expected, atol=0.05)
-    for ours, theirs in zip(fused.get_weights(), stock.get_weights(), strict=True):
-        # Only the input was rounded, to three digits.
-        np.testing.assert_allclose(ours, theirs, rtol=0.01, atol=0.01)
 
 
 def plain_model() -> keras.Model:
@@ -144,6 +59,22 @@ def test_the_clone_is_the_same_model_in_another_precision() -> None:
     for ours, theirs in zip(fast.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_allclose(fast(IMAGES, training=False), model(IMAGES, training=False), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("precision", "gpus", "expected"),
+    [("mixed_bfloat16", [], True), ("mixed_bfloat16", ["a GPU"], False), ("float32", [], False)],
+)
+def test_layers_train_as_fast_kinds_where_those_are_faster(
+    precision: Precision, gpus: list[str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda _: gpus)
+    inputs, x = image_input((8, 8, 1), input_size=8)
+    x = keras.layers.Conv2D(4, 3, name="conv")(x)
+    x = keras.layers.Dropout(0.5, name="dropout")(x)
+    fast = accelerate(keras.Model(inputs, classifier(keras.layers.Flatten()(x), 7), name="small"), precision)
+    assert isinstance(fast.get_layer("conv"), MatrixGradientConv2D) is (expected and TENSORFLOW)
+    assert isinstance(fast.get_layer("dropout"), ByteDropout) is TENSORFLOW
 
 
 def test_the_original_is_left_as_it_was() -> None:

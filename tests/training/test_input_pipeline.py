@@ -193,3 +193,10 @@ def test_select_gives_the_rows_and_classes_of_one_split() -> None:
     chosen = select(labelled, "train")
     assert (chosen.rows.tolist(), chosen.labels.tolist()) == ([4, 2], [4, 3])
     assert chosen.rows.dtype == np.int64 and chosen.labels.dtype == np.int32
+
+
+def test_no_thread_of_tf_data_tunes_what_is_known() -> None:
+    # The end of an iterator would often wait for that thread's next turn, up to a minute.
+    train = training_batches(IMAGES, SPLIT, batch_size=5, seed=1)
+    validation = validation_batches(IMAGES, SPLIT, batch_size=5)
+    assert [each.options().autotune.enabled for each in (train, validation)] == [False, False]

@@ -1,4 +1,4 @@
-"""A model's fast twin for training: mixed precision and fused batch normalisation.
+"""A model's fast twin for training: mixed precision, and layers that compute the same with less work.
 
 Architectures are written, and models are saved, in stock float32 Keras. For training, the model is
 cloned layer by layer into the chosen precision; afterwards the weights go back. A saved model
@@ -7,58 +7,13 @@ therefore opens in any Keras 3, without ferflow and whatever the hardware it was
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import keras
 import tensorflow as tf
 
 from ferflow.training.devices import Precision
-
-
-class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation of images by TensorFlow's fused kernel; the stock layer elsewhere.
-
-    Keras 3 composes the layer of a dozen operations, which on a CPU costs as much as the convolution
-    before it. Results agree with the stock layer to rounding. On several GPUs the moving statistics are
-    the mean over all, where those of the stock layer drift apart.
-    """
-
-    def add_weight(self, *arguments: Any, **options: Any) -> Any:
-        """Return a new weight, as `keras.Layer.add_weight` does."""
-        if not options.get("trainable", True):
-            options["aggregation"] = "mean"
-        return super().add_weight(*arguments, **options)
-
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Return normalised `inputs`; in training, update the moving statistics."""
-        if (
-            len(inputs.shape) != 4
-            or self.axis not in (-1, 3)
-            or mask is not None
-            or not (self.center and self.scale)
-        ):
-            return super().call(inputs, training=training, mask=mask)
-        if not (training and self.trainable):
-            return self._normalise(inputs, self.moving_mean, self.moving_variance)[0]
-        outputs, mean, variance = self._normalise(inputs, [], [])
-        # The kernel returns the unbiased variance, Keras tracks the biased one.
-        count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), variance.dtype)
-        biased = variance * (count - 1) / count
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, biased)):
-            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
-        return outputs
-
-    def _normalise(self, inputs: Any, mean: Any, variance: Any) -> tuple[Any, Any, Any]:
-        result = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=tf.convert_to_tensor(self.gamma),
-            offset=tf.convert_to_tensor(self.beta),
-            mean=tf.convert_to_tensor(mean, dtype="float32"),
-            variance=tf.convert_to_tensor(variance, dtype="float32"),
-            epsilon=self.epsilon,
-            is_training=isinstance(mean, list),
-        )
-        return result.y, result.batch_mean, result.batch_variance
+from ferflow.training.fast_layers import ByteDropout, FusedBatchNormalization, MatrixGradientConv2D
 
 
 def accelerate(
@@ -89,10 +44,26 @@ def _accelerated(layer: Any, precision: Precision, batch_norm_momentum: float | 
         config["dtype"] = precision
     if type(layer) is keras.layers.BatchNormalization:
         config["momentum"] = batch_norm_momentum or layer.momentum
-        if keras.backend.backend() == "tensorflow":
-            return FusedBatchNormalization.from_config(config)
-    return type(layer).from_config(config)
+    return _fast_kind(type(layer), precision).from_config(config)
+
+
+def _fast_kind(kind: Any, precision: Precision) -> Any:
+    """Return what trains in the place of a layer of stock `kind`."""
+    if keras.backend.backend() != "tensorflow":
+        return kind
+    if kind is keras.layers.Conv2D and (
+        precision != "mixed_bfloat16" or tf.config.get_visible_devices("GPU")
+    ):
+        return kind
+    return _FAST.get(kind, kind)
 
 
 #: The preprocessing and the softmax of `ferflow.models.layers` stay in full precision.
 _FLOAT32_LAYERS = frozenset({"rescale", "probabilities"})
+
+#: What trains in the place of a stock layer, on TensorFlow.
+_FAST: Final[dict[Any, Any]] = {
+    keras.layers.BatchNormalization: FusedBatchNormalization,
+    keras.layers.Conv2D: MatrixGradientConv2D,
+    keras.layers.Dropout: ByteDropout,
+}

@@ -6,19 +6,23 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import tensorflow as tf
 
+from ferflow.training.devices import cpu_threads
 from ferflow.training.sampling import epoch_order, epoch_size
 
 Images = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int32]
 Targets = npt.NDArray[np.float32]
+
+#: Enough that one slow batch does not starve the device.
+PREFETCHED_BATCHES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +129,9 @@ def training_batches(
             batch = augment(batch, step)
         return (batch, labels) if mix is None else mix(batch, labels, step)
 
-    dataset = dataset.map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.map(change, num_parallel_calls=cpu_threads(), deterministic=True)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return _prefetched(dataset)
 
 
 def validation_batches(images: Images, split: LabelledRows, *, batch_size: int) -> tf.data.Dataset:
@@ -146,4 +150,16 @@ def validation_batches(images: Images, split: LabelledRows, *, batch_size: int) 
         ),
     )
     steps = steps_per_epoch(len(split.rows), batch_size)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(tf.data.AUTOTUNE)
+    return _prefetched(dataset.apply(tf.data.experimental.assert_cardinality(steps)))
+
+
+def _prefetched(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return `dataset` with batches made ahead, and without tf.data's tuning.
+
+    The tuning would choose what is known here, and the end of an iterator then often waits until the tuning
+    thread's next turn: as long again as the iterator lived, up to a minute, with all cores idle (seen with
+    TensorFlow 2.21). Every epoch's validation ends one.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(PREFETCHED_BATCHES).with_options(options)
