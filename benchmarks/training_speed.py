@@ -139,7 +139,9 @@ def seconds_of(model: keras.Model, *data: Any, **options: Any) -> float:
     import keras
 
     ends: list[float] = []
-    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: ends.append(time.perf_counter()))
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda *_, **__: ends.append(time.perf_counter())
+    )
     model.fit(*data, callbacks=[clock], verbose=0, **options)
     return ends[-1] - ends[0]
 
