@@ -29,11 +29,23 @@ def test_values_keep_their_types() -> None:
     assert content["datasets"]["sample"]["sha256"] is None
 
 
+def test_a_key_may_be_new_where_there_are_others() -> None:
+    changed = switch.change(PARAMS, ["models.cnn4.full.phases.all.schedule=one_cycle"])
+    content = YAML(typ="safe", pure=True).load(changed)
+    assert content["models"]["cnn4"]["full"]["phases"]["all"]["schedule"] == "one_cycle"
+
+
 @pytest.mark.parametrize(
-    "setting", ["budgets=full", "seed", "seed.x=1", "datasets.other.source=x", "seed=[1"]
+    ("setting", "message"),
+    [
+        ("seed", "write seed=value"),
+        ("seed.x=1", "no keys under 'seed'"),
+        ("datasets.other.source=x", "no keys under 'datasets.other'"),
+        ("seed=[1", "not valid YAML"),
+    ],
 )
-def test_what_is_no_setting_is_one_line(setting: str) -> None:
-    with pytest.raises(FerflowError) as raised:
+def test_what_is_no_setting_is_one_line(setting: str, message: str) -> None:
+    with pytest.raises(FerflowError, match=message) as raised:
         switch.change(PARAMS, [setting])
     assert "\n" not in str(raised.value)
 
@@ -42,10 +54,11 @@ def test_invalid_result_leaves_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     file = tmp_path / "params.yaml"
     file.write_text(PARAMS, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["switch", "budget=quik"])
-    with pytest.raises(FerflowError, match=r"budget: .*quik"):
-        switch.main()
-    assert file.read_text(encoding="utf-8") == PARAMS
+    for setting, message in (("budget=quik", r"budget: .*quik"), ("budgets=full", "budgets")):
+        monkeypatch.setattr("sys.argv", ["switch", setting])
+        with pytest.raises(FerflowError, match=message):
+            switch.main()
+        assert file.read_text(encoding="utf-8") == PARAMS
     monkeypatch.setattr("sys.argv", ["switch", "budget=full"])
     switch.main()
     assert "\nbudget: full\n" in file.read_text(encoding="utf-8")

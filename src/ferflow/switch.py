@@ -61,10 +61,11 @@ def change(text: str, settings: list[str]) -> str:
 
     Args:
         text: The content of params.yaml.
-        settings: `key.with.dots=value` each; the value is read as YAML.
+        settings: `key.with.dots=value` each; the value is read as YAML. What is under a key that exists may
+            be new: `load_params` knows what may stand there.
 
     Raises:
-        FerflowError: A setting is not of this form, or its key does not exist.
+        FerflowError: A setting is not of this form, or what it is under does not exist.
     """
 
     def change_each(content: Any) -> None:
@@ -74,8 +75,10 @@ def change(text: str, settings: list[str]) -> str:
             node = content
             for parent in parents:
                 node = node.get(parent) if isinstance(node, dict) else None
-            if not equals or not isinstance(node, dict) or last not in node:
-                raise FerflowError(f"'{setting}' is not KEY=VALUE with a key of params.yaml.")
+            if not equals:
+                raise FerflowError(f"'{setting}' has no value: write {path}=value.")
+            if not isinstance(node, dict):
+                raise FerflowError(f"'{setting}': params.yaml has no keys under '{'.'.join(parents)}'.")
             try:
                 node[last] = YAML(typ="safe", pure=True).load(value)
             except YAMLError:
