@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/sample"), help="folder with images.npy")
     parser.add_argument("--repeat", type=int, default=1, help="train on every image so often (default 1)")
     parser.add_argument("--epochs", type=int, default=10, help="of the phase (default 10)")
+    parser.add_argument("--learning-rate", type=float, default=0.0001, help="of Adam (default 0.0001)")
     parser.add_argument("--weights", help="imagenet, or a file; random weights by default")
     arguments = parser.parse_args()
     if min(arguments.epochs, arguments.repeat) < 1:
@@ -67,7 +68,13 @@ def main() -> None:
             "options": {"network": "ResNet50", "weights": arguments.weights, "head": [1024]},
             "batch_size": 32,
             "optimizer": "adam",
-            "phases": {"head": {"trainable": "head", "epochs": arguments.epochs, "learning_rate": 0.001}},
+            "phases": {
+                "head": {
+                    "trainable": "head",
+                    "epochs": arguments.epochs,
+                    "learning_rate": arguments.learning_rate,
+                }
+            },
         }
     )
     model = models.build(
