@@ -10,13 +10,16 @@ import socket
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ferflow.errors import FerflowError
 from ferflow.serving.limits import CONNECTIONS, limits_of
 from ferflow.serving.opening import CHAMPION, registered_model
 from ferflow.serving.ports import bound
 from ferflow.stage import run
+
+if TYPE_CHECKING:
+    from ferflow.serving.server_guard import ServerGuard
 
 #: MLflow's own: nothing outside this machine reaches it.
 LOOPBACK: Final = "127.0.0.1"
@@ -111,9 +114,22 @@ def _serve_in_workers(listening: socket.socket, workers: int) -> None:
             raise FerflowError(
                 "the process that opened the model was killed: is there memory for it?"
             ) from None
-    config = uvicorn.Config("ferflow.serving.server:make_app", factory=True, workers=workers, **_settings())
+    config = uvicorn.Config("ferflow.serve:worker_app", factory=True, workers=workers, **_settings())
     with contextlib.suppress(KeyboardInterrupt):
         Multiprocess(config, sockets=[listening]).run()
+
+
+def worker_app() -> ServerGuard:
+    """Return the application of one of several processes, which says when it is ready.
+
+    Raises:
+        FerflowError: As of `ferflow.serving.server.make_app`.
+    """
+    from ferflow.serving.server import make_app
+
+    app = make_app()
+    print(f"serve: process {os.getpid()} is ready, until it is interrupted", flush=True)
+    return app
 
 
 def _settings() -> dict[str, Any]:

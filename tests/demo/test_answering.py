@@ -89,8 +89,10 @@ def test_two_models_are_put_side_by_side() -> None:
         question(PHOTO, first="1", second="2")
     )
     assert one["said"] == "One face: the models differ (happy, sad)"
-    same = answering(models=models).answer(question(PHOTO, first="2", second="2"))
-    assert same["said"] == "2 faces: both models say all sad"
+    agreed = answering(models=models).answer(question(PHOTO, first="2", second="3"))
+    assert agreed["said"] == "2 faces: both models say all sad"
+    itself = answering(models=models).answer(question(PHOTO, first="2", second="2"))
+    assert itself["said"] == "2 faces: all sad" and itself["answer"].count("<table") == 2
 
 
 @pytest.mark.parametrize(

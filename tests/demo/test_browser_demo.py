@@ -411,7 +411,11 @@ def test_a_newer_champion_is_told_of_and_loaded(tab: Any, running: RunningPage) 
         tab.wait_for_function("!document.querySelector('#models .chip')")
         assert "Version 3 is the champion now." in tab.inner_text("#standing")
         assert tab.input_value("#first") == "1", "nothing is exchanged behind one's back"
+        tab.select_option("#second", "3")
         tab.click("#load-champion")
+        # What was compared with the new one still is.
+        assert tab.input_value("#second") == "1"
+        tab.select_option("#second", "")
         tab.wait_for_function("document.getElementById('models').textContent.includes('version 3')")
         assert tab.inner_text("#standing") == "" and tab.input_value("#first") == "3"
         # A name that somebody chose is text.

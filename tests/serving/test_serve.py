@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ferflow.errors import FerflowError
-from ferflow.serve import main
+from ferflow.serve import main, worker_app
 
 
 @pytest.fixture
@@ -87,6 +87,15 @@ def test_a_model_that_cannot_be_opened_ends_the_server(workers: str, broken: Pat
     assert "error: the model in" in done.stderr
     assert "cannot be opened" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_one_of_several_processes_says_that_it_is_ready(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    application = object()
+    monkeypatch.setattr("ferflow.serving.server.make_app", lambda: application)
+    assert worker_app() is application
+    assert f"process {os.getpid()} is ready" in capsys.readouterr().out
 
 
 def test_a_model_is_fetched_to_nowhere_that_holds_other_things(

@@ -95,7 +95,8 @@ class Answering:
         return Standing() if self._registry is None else self._registry.standing()
 
     def _answer(self, question: Question) -> dict[str, Any]:
-        asked, closed = self._opened([question.first, *([question.second] if question.second else [])])
+        # One that is compared with itself is asked once.
+        asked, closed = self._opened([key for key in dict.fromkeys((question.first, question.second)) if key])
         champion = self.standing().champion
         facts = rendered("models.html.j2", models=[model_facts(each.model, champion) for each in asked])
         content = self._content(question)

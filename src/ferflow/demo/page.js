@@ -234,6 +234,7 @@ function tell(standing) {
   button.id = "load-champion";
   button.textContent = "Load the new champion";
   button.addEventListener("click", () => {
+    if (second?.value === state) second.value = first.value;
     follows = first.value = state;
     tell({ ...standing, champion: follows });
     first.focus();
