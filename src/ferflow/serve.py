@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: MLflow's own: nothing outside this machine reaches it.
 LOOPBACK: Final = "127.0.0.1"
+#: What each of several processes imports.
+WORKER_APP: Final = "ferflow.serve:worker_app"
 
 
 def main() -> None:
@@ -114,7 +116,7 @@ def _serve_in_workers(listening: socket.socket, workers: int) -> None:
             raise FerflowError(
                 "the process that opened the model was killed: is there memory for it?"
             ) from None
-    config = uvicorn.Config("ferflow.serve:worker_app", factory=True, workers=workers, **_settings())
+    config = uvicorn.Config(WORKER_APP, factory=True, workers=workers, **_settings())
     with contextlib.suppress(KeyboardInterrupt):
         Multiprocess(config, sockets=[listening]).run()
 

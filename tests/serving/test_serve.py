@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from uvicorn.importer import import_from_string
 
 from ferflow.errors import FerflowError
-from ferflow.serve import main, worker_app
+from ferflow.serve import WORKER_APP, main, worker_app
 
 
 @pytest.fixture
@@ -94,6 +95,7 @@ def test_one_of_several_processes_says_that_it_is_ready(
 ) -> None:
     application = object()
     monkeypatch.setattr("ferflow.serving.server.make_app", lambda: application)
+    assert import_from_string(WORKER_APP) is worker_app
     assert worker_app() is application
     assert f"process {os.getpid()} is ready" in capsys.readouterr().out
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,21 @@ def test_no_thread_of_tf_data_tunes_what_is_known() -> None:
     train = training_batches(IMAGES, SPLIT, batch_size=5, seed=1)
     validation = validation_batches(IMAGES, SPLIT, batch_size=5)
     assert [each.options().autotune.enabled for each in (train, validation)] == [False, False]
+
+
+def test_many_cores_hold_no_more_batches_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ferflow.training.pipeline.cpu_threads", lambda: 64)
+    drawn = []
+
+    class Counted(np.ndarray):  # type: ignore[type-arg]
+        def __getitem__(self, rows: Any) -> Any:
+            drawn.append(rows)
+            return super().__getitem__(rows)
+
+    batches = training_batches(
+        IMAGES.view(Counted), SPLIT, batch_size=5, seed=1, augment=lambda images, _: images
+    )
+    iterator = iter(batches)
+    next(iterator)
+    time.sleep(1.0)
+    assert 5 < len(drawn) < 16

@@ -96,7 +96,8 @@ class Answering:
 
     def _answer(self, question: Question) -> dict[str, Any]:
         # One that is compared with itself is asked once.
-        asked, closed = self._opened([key for key in dict.fromkeys((question.first, question.second)) if key])
+        keys = dict.fromkeys([question.first, *([question.second] if question.second else [])])
+        asked, closed = self._opened([*keys])
         champion = self.standing().champion
         facts = rendered("models.html.j2", models=[model_facts(each.model, champion) for each in asked])
         content = self._content(question)

@@ -206,6 +206,11 @@ function offer(select, versions) {
   select.replaceChildren(...none, ...versions.map(([key, title]) => new Option(title, key)), ...gone);
   select.value = value;
 }
+function follow(key) {
+  // What was compared with the new one is compared with the old one, if that is still there.
+  if (second?.value === key) second.value = [...second.options].some((each) => each.value === first.value) ? first.value : "";
+  follows = first.value = key;
+}
 function tell(standing) {
   const now = JSON.stringify(standing.versions);
   if (now !== offered && standing.versions.length) {
@@ -215,7 +220,7 @@ function tell(standing) {
   if (standing.answers && standing.champion !== champion) {
     champion = standing.champion;
     // Nobody has seen an answer of the old one yet.
-    if (champion && follows && first.value === follows && !hasPicture()) follows = first.value = champion;
+    if (champion && follows && first.value === follows && !hasPicture()) follow(champion);
     refresh();
   }
   const isOther = follows && standing.champion && standing.champion !== follows;
@@ -234,8 +239,7 @@ function tell(standing) {
   button.id = "load-champion";
   button.textContent = "Load the new champion";
   button.addEventListener("click", () => {
-    if (second?.value === state) second.value = first.value;
-    follows = first.value = state;
+    follow(state);
     tell({ ...standing, champion: follows });
     first.focus();
     ask();

@@ -1,4 +1,4 @@
-"""A model's fast twin for training: mixed precision, and layers that compute the same with less work.
+"""A model's fast twin for training: mixed precision, and layers that do with less work.
 
 Architectures are written, and models are saved, in stock float32 Keras. For training, the model is
 cloned layer by layer into the chosen precision; afterwards the weights go back. A saved model
@@ -7,7 +7,7 @@ therefore opens in any Keras 3, without ferflow and whatever the hardware it was
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -51,19 +51,14 @@ def _fast_kind(kind: Any, precision: Precision) -> Any:
     """Return what trains in the place of a layer of stock `kind`."""
     if keras.backend.backend() != "tensorflow":
         return kind
-    if kind is keras.layers.Conv2D and (
-        precision != "mixed_bfloat16" or tf.config.get_visible_devices("GPU")
-    ):
+    if kind is keras.layers.BatchNormalization:
+        return FusedBatchNormalization
+    if tf.config.get_visible_devices("GPU"):
         return kind
-    return _FAST.get(kind, kind)
+    if kind is keras.layers.Dropout:
+        return ByteDropout
+    return MatrixGradientConv2D if kind is keras.layers.Conv2D and precision == "mixed_bfloat16" else kind
 
 
 #: The preprocessing and the softmax of `ferflow.models.layers` stay in full precision.
 _FLOAT32_LAYERS = frozenset({"rescale", "probabilities"})
-
-#: What trains in the place of a stock layer, on TensorFlow.
-_FAST: Final[dict[Any, Any]] = {
-    keras.layers.BatchNormalization: FusedBatchNormalization,
-    keras.layers.Conv2D: MatrixGradientConv2D,
-    keras.layers.Dropout: ByteDropout,
-}

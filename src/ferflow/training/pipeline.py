@@ -23,6 +23,8 @@ Targets = npt.NDArray[np.float32]
 
 #: Enough that one slow batch does not starve the device.
 PREFETCHED_BATCHES: Final = 4
+#: Each holds one more; batches of features can have tens of megabytes.
+BATCHES_AT_A_TIME: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ def training_batches(
             batch = augment(batch, step)
         return (batch, labels) if mix is None else mix(batch, labels, step)
 
-    dataset = dataset.map(change, num_parallel_calls=cpu_threads(), deterministic=True)
+    at_a_time = min(cpu_threads(), BATCHES_AT_A_TIME) if augment or mix else 1
+    dataset = dataset.map(change, num_parallel_calls=at_a_time, deterministic=True)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
     return _prefetched(dataset)
 
