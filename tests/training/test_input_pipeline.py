@@ -207,7 +207,7 @@ def test_many_cores_hold_no_more_batches_than_a_few(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("ferflow.training.pipeline.cpu_threads", lambda: 64)
     drawn = []
 
-    class Counted(np.ndarray):  # type: ignore[type-arg]
+    class Counted(np.ndarray):
         def __getitem__(self, rows: Any) -> Any:
             drawn.append(rows)
             return super().__getitem__(rows)
