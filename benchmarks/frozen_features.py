@@ -6,7 +6,7 @@ computes it once. The times are those of the whole phases: tracing and, for ours
 included; other programs on the machine do not enter into those of CPU. A small data set can be repeated,
 so that tracing takes no greater part than on a large one.
 
-    python benchmarks/frozen_features.py --data data/sample --repeat 4 --epochs 10
+    python benchmarks/frozen_features.py --data data/sample --repeat 8 --epochs 10
 """
 
 from __future__ import annotations
